@@ -1,0 +1,88 @@
+"""The words of the project as frozen, typed data. No I/O, no clock, no library but msgspec."""
+
+from streams.errors import Code
+from streams.model.account import Account, Accounts, AccountState, Facts
+from streams.model.content import Content, Evidence, Finding, Message, Role, Sealed, Span, TransitSealed
+from streams.model.decision import Action, Decision, Severity, Stage, Truth, Verdict, violation_id
+from streams.model.event import (
+    NOTHING_DECLARED,
+    Audience,
+    Declared,
+    Disposition,
+    Event,
+    Kind,
+    Metadata,
+    Rejected,
+    SealedEvent,
+    Source,
+    StorageMode,
+)
+from streams.model.key import KeyKind, PublicKey, TransitClass
+from streams.model.outcome import Outcome
+from streams.model.receipt import Receipt, Run, runs
+from streams.model.signal import Gap, GapReason, Shape, Signal
+from streams.model.taxonomy import (
+    AREAS,
+    CATEGORY_AREA,
+    CATEGORY_REQUIREMENT,
+    INDEX,
+    LABELS,
+    NO_SCORES,
+    TAXONOMY,
+    TRAITS,
+    Area,
+)
+
+__all__ = [
+    "AREAS",
+    "CATEGORY_AREA",
+    "CATEGORY_REQUIREMENT",
+    "INDEX",
+    "LABELS",
+    "NOTHING_DECLARED",
+    "NO_SCORES",
+    "TAXONOMY",
+    "TRAITS",
+    "Account",
+    "AccountState",
+    "Accounts",
+    "Action",
+    "Area",
+    "Audience",
+    "Code",
+    "Content",
+    "Decision",
+    "Declared",
+    "Disposition",
+    "Event",
+    "Evidence",
+    "Facts",
+    "Finding",
+    "Gap",
+    "GapReason",
+    "KeyKind",
+    "Kind",
+    "Message",
+    "Metadata",
+    "Outcome",
+    "PublicKey",
+    "Receipt",
+    "Rejected",
+    "Role",
+    "Run",
+    "Sealed",
+    "SealedEvent",
+    "Severity",
+    "Shape",
+    "Signal",
+    "Source",
+    "Span",
+    "Stage",
+    "StorageMode",
+    "TransitClass",
+    "TransitSealed",
+    "Truth",
+    "Verdict",
+    "runs",
+    "violation_id",
+]

@@ -1,0 +1,118 @@
+"""Accounts: customers, and what was agreed with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+
+import msgspec
+
+from streams.model.event import StorageMode
+
+__all__ = ["Account", "AccountState", "Accounts", "Facts"]
+
+
+class AccountState(StrEnum):
+    """Whether an account may send."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Account(msgspec.Struct, frozen=True, gc=False):
+    """A customer. `version` grows by one with each change and is recorded in every signal.
+
+    Only an open account in mode `standard` has a public key; without one nothing can be stored of it.
+    """
+
+    account: str
+    version: int = 0
+    state: AccountState = AccountState.OPEN
+    mode: StorageMode = StorageMode.STANDARD
+    region: str | None = None
+    application_modes: tuple[tuple[str, StorageMode], ...] = ()
+    uses: tuple[str, ...] = ()
+    disclosures: tuple[str, ...] = ()
+    reviewed: bool | None = None
+    training_opt_in: bool = False
+    enterprise: bool = False
+    business_associate: bool = False  # a signed business associate agreement (HIPAA)
+    application_class: str = "api"  # `consumer_service` falls under another data policy
+    key_id: str | None = None
+    public_key: bytes | None = None  # X25519, 32 bytes
+    updated_at: int = 0  # ms
+
+
+class Facts(msgspec.Struct, frozen=True, gc=False):
+    """The account facts behind a decision; travels in the signal. `known` is false for the configured default."""
+
+    version: int
+    mode: StorageMode
+    known: bool = True
+    region: str | None = None
+    uses: tuple[str, ...] = ()
+    disclosures: tuple[str, ...] = ()
+    reviewed: bool | None = None
+    enterprise: bool = False
+    business_associate: bool = False
+
+
+class Accounts(Mapping[str, Account]):
+    """The accounts by id. Changed between batches only (`put`), so a batch sees one snapshot.
+
+    `default` is the mode of an account that nobody has set: the most protective that a deployment can live with.
+    """
+
+    def __init__(self, accounts: Mapping[str, Account] | None = None, default: StorageMode = StorageMode.NO_STORAGE):
+        self._accounts: dict[str, Account] = dict(accounts or {})
+        self._facts: dict[tuple[str, str | None, StorageMode | None], Facts] = {}
+        self.default = default
+
+    def __getitem__(self, account: str) -> Account:
+        return self._accounts[account]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._accounts)
+
+    def __len__(self) -> int:
+        return len(self._accounts)
+
+    def put(self, account: Account) -> bool:
+        """Take a newer version of an account; an older one than is known is ignored. True when it was taken."""
+        known = self._accounts.get(account.account)
+        if known is not None and known.version > account.version:
+            return False
+        self._accounts[account.account] = account
+        self._facts.clear()
+        return True
+
+    def facts(self, account: str, application: str | None, event_mode: StorageMode | None) -> Facts:
+        """The facts for one event: the most protective of the account's, its application's and the event's mode."""
+        key = (account, application, event_mode)
+        found = self._facts.get(key)
+        if found is None:
+            if len(self._facts) > 65_536:
+                self._facts.clear()
+            found = self._facts[key] = self._make_facts(account, application, event_mode)
+        return found
+
+    def _make_facts(self, account: str, application: str | None, event_mode: StorageMode | None) -> Facts:
+        known = self._accounts.get(account)
+        modes = [known.mode if known else self.default]
+        if event_mode is not None:
+            modes.append(event_mode)
+        if known is not None and application is not None:
+            modes += [mode for name, mode in known.application_modes if name == application]
+        mode = max(modes, key=lambda m: m.rank)
+        if known is None:
+            return Facts(version=0, mode=mode, known=False)
+        return Facts(
+            version=known.version,
+            mode=mode,
+            region=known.region,
+            uses=known.uses,
+            disclosures=known.disclosures,
+            reviewed=known.reviewed,
+            enterprise=known.enterprise,
+            business_associate=known.business_associate,
+        )

@@ -1,0 +1,45 @@
+"""Receipts: what became of runs of offsets."""
+
+from __future__ import annotations
+
+import msgspec
+
+from streams.model.event import Disposition
+
+__all__ = ["Receipt", "Run", "runs"]
+
+
+class Run(msgspec.Struct, frozen=True, gc=False):
+    """Offsets `first` to `last`, both included, which ended the same way."""
+
+    first: int
+    last: int
+    disposition: Disposition
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What one worker did with one batch of one source partition. `written_at` is in ms."""
+
+    cell: str
+    topic: str
+    partition: int
+    runs: tuple[Run, ...]
+    worker: str
+    generation: int
+    policy: str
+    written_at: int
+
+
+def runs(ended: list[tuple[int, Disposition]]) -> tuple[Run, ...]:
+    """Fold offsets in ascending order into runs of one disposition.
+
+    >>> runs([(1, Disposition.STORED), (2, Disposition.STORED), (3, Disposition.REFUSED)])[0].last
+    2
+    """
+    folded: list[Run] = []
+    for offset, disposition in ended:
+        if folded and folded[-1].disposition is disposition and folded[-1].last == offset - 1:
+            folded[-1] = Run(folded[-1].first, offset, disposition)
+        else:
+            folded.append(Run(offset, offset, disposition))
+    return tuple(folded)

@@ -1,0 +1,201 @@
+"""All settings of the pipeline, from one TOML file and the environment.
+
+Order: environment (`STREAMS_…`, nested by `__`: `STREAMS_KAFKA__BOOTSTRAP`), then the file named by `--config` or
+`STREAMS_CONFIG`, then the defaults below. `load` reports every mistake at once. Secrets are masked in every repr.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from streams.errors import SettingsError
+from streams.model import StorageMode
+
+__all__ = [
+    "JanitorSettings",
+    "KafkaSettings",
+    "PolicySettings",
+    "Settings",
+    "StorageSettings",
+    "TopicSettings",
+    "VaultSettings",
+    "WorkerSettings",
+    "is_loopback",
+    "load",
+]
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+
+
+def is_loopback(address: str) -> bool:
+    """Whether `host`, `host:port` or `[v6]:port` is this machine's own loopback."""
+    host = address.rsplit(":", 1)[0] if address.count(":") == 1 or "]:" in address else address
+    host = host.strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(_Group):
+    """How every client reaches Kafka."""
+
+    bootstrap: str = Field("127.0.0.1:9092", description="Comma-separated host:port of brokers.")
+    security: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = Field("PLAINTEXT", description="Security protocol.")
+    ca_file: Path | None = Field(None, description="CA certificate (PEM) that signs the brokers.")
+    cert_file: Path | None = Field(None, description="Client certificate (PEM), for mutual TLS.")
+    key_file: Path | None = Field(None, description="Private key of the client certificate (PEM).")
+    sasl_mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"] = Field(
+        "SCRAM-SHA-512", description="SASL mechanism, with SASL_SSL."
+    )
+    username: str | None = Field(None, description="SASL user name.")
+    password: SecretStr | None = Field(None, description="SASL password.")
+    allow_plaintext: tuple[str, ...] = Field(
+        (), description="Hosts (without port) that may be reached in plaintext though they are not loopback."
+    )
+
+    @model_validator(mode="after")
+    def _plaintext_stays_on_loopback(self) -> KafkaSettings:
+        if self.security == "PLAINTEXT":
+            for server in self.bootstrap.split(","):
+                host = server.strip().rsplit(":", 1)[0]
+                if not is_loopback(server.strip()) and host not in self.allow_plaintext:
+                    raise ValueError(
+                        f"plaintext to {host!r}, which is not loopback: set security = 'SSL' or 'SASL_SSL', "
+                        f"or name the host in allow_plaintext"
+                    )
+        if self.security == "SASL_SSL" and (self.username is None or self.password is None):
+            raise ValueError("SASL_SSL needs username and password")
+        return self
+
+
+class TopicSettings(_Group):
+    """Names and sizes of topics."""
+
+    prefix: str = Field("compliance.", description="Prefix of every topic.")
+    partitions: int = Field(8, ge=1, le=10_000, description="Partitions of the data topics.")
+    replication: int = Field(1, ge=1, le=15, description="Replication factor.")
+    min_insync: int = Field(1, ge=1, le=15, description="min.insync.replicas.")
+
+
+class VaultSettings(_Group):
+    """Where the vault listens and keeps its keys."""
+
+    directory: Path = Field(Path("vault"), description="Database and sockets of the vault.")
+    kek_directory: Path | None = Field(
+        None, description="Key-encryption keys, on another volume in production; default: DIRECTORY/keks."
+    )
+    socket: Path | None = Field(None, description="Socket for workers; default: DIRECTORY/worker.sock.")
+    control_socket: Path | None = Field(
+        None, description="Socket for janitor and administrators; default: DIRECTORY/control.sock."
+    )
+    day_life_hours: int = Field(30 * 24 - 4, ge=1, le=30 * 24 - 1, description="A day key's life from its day's start.")
+    transit_standard_hours: int = Field(72, ge=1, le=72, description="Life of transit keys of class standard.")
+    transit_no_storage_hours: int = Field(1, ge=1, le=24, description="Life of transit keys of class no_storage.")
+    transit_rotation_minutes: int = Field(60, ge=1, le=1440, description="How often transit keys are made anew.")
+
+
+class StorageSettings(_Group):
+    """What is stored of whom."""
+
+    default_mode: StorageMode = Field(
+        StorageMode.NO_STORAGE, description="Storage mode of an account that nobody has set."
+    )
+    content_key_seconds: int = Field(300, ge=1, le=300, description="How long a writer uses one content key.")
+
+
+class PolicySettings(_Group):
+    """Which policies are judged by."""
+
+    bundles: Path | None = Field(None, description="Folder of policy bundles; default: the built-in ones.")
+
+
+class WorkerSettings(_Group):
+    """How a worker runs."""
+
+    group: Id = Field("compliance-worker", description="Consumer group.")
+    batch_records: int = Field(2_000, ge=1, le=20_000, description="Records of one partition in one batch, at most.")
+    batch_bytes: int = Field(4_194_304, ge=1_024, description="Bytes of one partition in one batch, about.")
+    in_flight: int = Field(4, ge=1, le=64, description="Batches whose delivery may be under way at once.")
+    delivery_timeout: float = Field(30.0, ge=1, description="Seconds until an undelivered batch stops the worker.")
+    poll_timeout: float = Field(0.05, gt=0, le=5, description="Seconds a poll waits for records.")
+    session_timeout: float = Field(10.0, ge=6, description="Seconds until Kafka takes a silent worker for dead.")
+    stall_seconds: float = Field(30.0, ge=1, description="With lag, seconds without a commit until not alive.")
+    http_host: str = Field("127.0.0.1", description="Address of metrics and health.")
+    http_port: int = Field(9464, ge=0, le=65_535, description="Port of metrics and health; worker N adds N.")
+    max_text_bytes: int = Field(8_388_608, ge=1_024, description="Largest record that is processed.")
+    instance_id: Id | None = Field(None, description="Static group membership; worker N adds -N.")
+
+
+class JanitorSettings(_Group):
+    """How often time passes."""
+
+    interval: float = Field(10.0, gt=0, description="Seconds between two rounds.")
+    purge: bool = Field(True, description="Purge `intake` behind the commit of all groups.")
+    http_host: str = Field("127.0.0.1", description="Address of metrics and health.")
+    http_port: int = Field(9460, ge=0, le=65_535, description="Port of metrics and health.")
+
+
+class Settings(BaseSettings):
+    """One deployment."""
+
+    model_config = SettingsConfigDict(env_prefix="STREAMS_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    cell: Id = Field("local", description="Name of this deployment; in every source and id.")
+    region: Id = Field("us", description="Region in which everything of this cell is stored.")
+    kafka: KafkaSettings = KafkaSettings()
+    topics: TopicSettings = TopicSettings()
+    vault: VaultSettings = VaultSettings()
+    storage: StorageSettings = StorageSettings()
+    policy: PolicySettings = PolicySettings()
+    worker: WorkerSettings = WorkerSettings()
+    janitor: JanitorSettings = JanitorSettings()
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+    log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before file (`init`), no dot files."""
+        return env_settings, init_settings
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read the settings, or raise `SettingsError` with every mistake, one a line, and its place."""
+    chosen = path or (Path(os.environ["STREAMS_CONFIG"]) if os.environ.get("STREAMS_CONFIG") else None)
+    values: dict[str, Any] = {}
+    if chosen is not None:
+        try:
+            values = tomllib.loads(chosen.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(f"settings file {chosen}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"settings file {chosen}: {error}") from None
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        where = f" (file {chosen}, environment STREAMS_…)" if chosen else " (environment STREAMS_…)"
+        lines = [
+            f"  {'.'.join(str(part) for part in mistake['loc']) or 'settings'}: {mistake['msg']}"
+            for mistake in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError(f"{len(lines)} wrong settings{where}:\n" + "\n".join(lines)) from None
