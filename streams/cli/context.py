@@ -1,0 +1,30 @@
+"""What all commands share: the settings named on the command line, and how output looks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+__all__ = ["CONFIG_KEY", "interactive", "settings"]
+
+CONFIG_KEY = "streams.config"
+
+
+def settings() -> Settings:
+    """The deployment's settings: `--config`, else `STREAMS_CONFIG`, else defaults; `SettingsError` lists all mistakes."""
+    from streams.settings import load
+
+    context = click.get_current_context(silent=True)
+    chosen = context.find_root().meta.get(CONFIG_KEY) if context is not None else None
+    return load(Path(chosen) if chosen else None)
+
+
+def interactive() -> bool:
+    """Whether a person watches standard error: only then are progress bars drawn."""
+    return sys.stderr.isatty()
