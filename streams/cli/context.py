@@ -17,7 +17,7 @@ CONFIG_KEY = "streams.config"
 
 
 def settings() -> Settings:
-    """The deployment's settings: `--config`, else `STREAMS_CONFIG`, else defaults; `SettingsError` lists all mistakes."""
+    """The deployment's settings: `--config`, else `STREAMS_CONFIG`, else defaults; `SettingsError` lists mistakes."""
     from streams.settings import load
 
     context = click.get_current_context(silent=True)

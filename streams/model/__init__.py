@@ -19,7 +19,8 @@ from streams.model.event import (
 )
 from streams.model.key import KeyKind, PublicKey, TransitClass
 from streams.model.outcome import Outcome
-from streams.model.receipt import Receipt, Run, runs
+from streams.model.receipt import Receipt, Run, fold, runs
+from streams.model.routing import BUCKETS, record_key
 from streams.model.signal import Gap, GapReason, Shape, Signal
 from streams.model.taxonomy import (
     AREAS,
@@ -35,6 +36,7 @@ from streams.model.taxonomy import (
 
 __all__ = [
     "AREAS",
+    "BUCKETS",
     "CATEGORY_AREA",
     "CATEGORY_REQUIREMENT",
     "INDEX",
@@ -83,6 +85,8 @@ __all__ = [
     "TransitSealed",
     "Truth",
     "Verdict",
+    "fold",
+    "record_key",
     "runs",
     "violation_id",
 ]

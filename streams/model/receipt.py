@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from streams.model.event import Disposition
 
-__all__ = ["Receipt", "Run", "runs"]
+__all__ = ["Receipt", "Run", "fold", "runs"]
 
 
 class Run(msgspec.Struct, frozen=True, gc=False):
@@ -42,4 +44,19 @@ def runs(ended: list[tuple[int, Disposition]]) -> tuple[Run, ...]:
             folded[-1] = Run(folded[-1].first, offset, disposition)
         else:
             folded.append(Run(offset, offset, disposition))
+    return tuple(folded)
+
+
+def fold(parts: Iterable[Run]) -> tuple[Run, ...]:
+    """Put runs in order and join neighbours of one disposition. Runs must not overlap.
+
+    >>> fold([Run(3, 4, Disposition.STORED), Run(0, 2, Disposition.STORED)])[0].last
+    4
+    """
+    folded: list[Run] = []
+    for part in sorted(parts, key=lambda run: run.first):
+        if folded and folded[-1].disposition is part.disposition and folded[-1].last == part.first - 1:
+            folded[-1] = Run(folded[-1].first, part.last, part.disposition)
+        else:
+            folded.append(part)
     return tuple(folded)
