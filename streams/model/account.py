@@ -86,6 +86,11 @@ class Accounts(Mapping[str, Account]):
         self._facts.clear()
         return True
 
+    def forget(self, account: str) -> None:
+        """Treat an account as unknown: it gets the default mode, and without a key nothing can be stored of it."""
+        if self._accounts.pop(account, None) is not None:
+            self._facts.clear()
+
     def facts(self, account: str, application: str | None, event_mode: StorageMode | None) -> Facts:
         """The facts for one event: the most protective of the account's, its application's and the event's mode."""
         key = (account, application, event_mode)
