@@ -81,6 +81,7 @@ VAULT_REQUESTS = Counter("streams_vault_requests", "Requests to the vault.", ["c
 VAULT_OVERDUE = Gauge("streams_vault_overdue_keys", "Keys that should have ended and have not.")
 
 JANITOR_ROUNDS = Counter("streams_janitor_rounds", "Rounds of the janitor.", ["result"])
+JANITOR_STEPS = Counter("streams_janitor_steps", "Steps of the janitor's rounds, by how they ended.", ["step", "result"])
 JANITOR_PURGED = Counter("streams_janitor_purged_records", "Records purged behind the commit.", ["topic"])
 JANITOR_LAST = Gauge("streams_janitor_last_round_timestamp_seconds", "When the last round ended well.")
 DRIFT = Gauge("streams_topic_drift", "Settings of topics that are not as they should be.", ["topic", "kind"])
