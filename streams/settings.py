@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import tomllib
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from streams.errors import SettingsError
 from streams.model import StorageMode
+from streams.model.address import is_loopback
 
 __all__ = [
     "JanitorSettings",
@@ -32,18 +32,6 @@ __all__ = [
 ]
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
-
-
-def is_loopback(address: str) -> bool:
-    """Whether `host`, `host:port` or `[v6]:port` is this machine's own loopback."""
-    host = address.rsplit(":", 1)[0] if address.count(":") == 1 or "]:" in address else address
-    host = host.strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class _Group(BaseModel):

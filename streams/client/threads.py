@@ -1,0 +1,234 @@
+"""The background threads of the synchronous client, on kafka-python: one sends, one follows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from time import monotonic
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from streams.client.core import Core
+from streams.client.follow import FOLLOWED
+from streams.client.outgoing import Outgoing
+from streams.client.report import Reason
+from streams.errors import BrokerUnavailable
+from streams.kafka.clients import kafka_python_arguments
+
+__all__ = ["FollowLoop", "SendLoop"]
+
+LINGER = 0.01  # seconds in which events gather, so that the model call seldom meets a busy thread
+CHECK_SECONDS = 2.0  # between two looks at the ends of `accounts` and `keys`
+BLOCK_MS = 3_000
+DELIVERY_MS = 10_000
+
+
+class _Loop:
+    """A daemon thread that survives its own errors: they are reported, and it goes on after a pause."""
+
+    def __init__(self, core: Core, woken: threading.Event, name: str) -> None:
+        self._core = core
+        self._woken = woken
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        self._stopping.set()
+        self._woken.set()
+
+    def join(self, timeout: float) -> None:
+        """Wait for its end, unless it is the one that asks."""
+        if self._thread is not threading.current_thread() and self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        raise AssertionError("each loop has its own")
+
+
+class SendLoop(_Loop):
+    """Takes events out of the buffer, seals them and hands them to a producer."""
+
+    def __init__(self, core: Core, woken: threading.Event) -> None:
+        super().__init__(core, woken, "streams-send")
+        self._producer: Any = None
+        self._stumbled = False
+        self._hurried = threading.Event()
+        self.on_connected: Callable[[], None] = lambda: None
+
+    def hurry(self) -> None:
+        """Do not linger: someone waits."""
+        self._hurried.set()
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Ask it to end, at once."""
+        self._hurried.set()
+        super().stop()
+
+    def disown(self) -> None:
+        """In a forked child: make sure that nothing closes the parent's connection."""
+        if self._producer is not None:
+            self._producer._closed = True
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._woken.wait(self._core.pause(monotonic()))
+            self._hurried.wait(LINGER)
+            self._hurried.clear()
+            self._woken.clear()
+            try:
+                self._core.tell_problems()
+                self._round()
+            except Exception as error:  # the thread must live as long as the client; what it held waits again
+                self._stumbled = True
+                self._core.stumbled(Reason.BROKER, error)
+        self._close()
+
+    def _round(self) -> None:
+        if self._stumbled and self._core.buffer.flying == 0:
+            self._close()  # after a failure the producer may be of no use any more: begin with a new one
+        while batch := self._core.next_batch(monotonic()):
+            self._send(batch)
+
+    def _send(self, batch: list[Outgoing]) -> None:
+        try:
+            producer = self._connect()
+        except Exception as error:  # no broker yet: all of the batch waits
+            self._core.failed([out.draft for out in batch], error)
+            return
+        for i, out in enumerate(batch):
+            try:
+                future = producer.send(self._core.options.prefix + out.topic, value=out.value, key=out.key)
+            except Exception as error:  # too large, or no metadata within BLOCK_MS
+                if not self._core.never_fits(out.draft, error):
+                    self._stumbled = True
+                    self._core.failed([later.draft for later in batch[i:]], error)
+                    return
+            else:
+                future.add_callback(self._sent, out)
+                future.add_errback(self._failed, out)
+
+    def _sent(self, out: Outgoing, _: object) -> None:
+        self._core.sent(out.draft)
+
+    def _failed(self, out: Outgoing, error: BaseException) -> None:
+        if not self._core.never_fits(out.draft, error):
+            self._stumbled = True
+            self._core.failed([out.draft], error)
+
+    def _connect(self) -> Any:
+        if self._producer is None:
+            self._producer = KafkaProducer(
+                **kafka_python_arguments(self._core.options.connection),
+                acks="all",
+                allow_auto_create_topics=False,
+                batch_size=262_144,
+                bootstrap_timeout_ms=BLOCK_MS,
+                delivery_timeout_ms=DELIVERY_MS,
+                linger_ms=5,
+                max_block_ms=BLOCK_MS,
+                max_request_size=self._core.limits.max_event_bytes + 65_536,
+                metrics_enabled=False,
+                reconnect_backoff_max_ms=1_000,
+                request_timeout_ms=5_000,
+            )
+            self._stumbled = False
+            self.on_connected()
+        return self._producer
+
+    def _close(self) -> None:
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            producer.close(timeout=1)
+        self._stumbled = False
+
+
+class FollowLoop(_Loop):
+    """Reads `accounts` and `keys` from their beginning, without a group, and stays at their end."""
+
+    def __init__(self, core: Core, woken: threading.Event) -> None:
+        super().__init__(core, woken, "streams-follow")
+        self._consumer: Any = None
+        self._ready = threading.Event()
+        prefix = core.options.prefix
+        self._topics = {prefix + topic: topic for topic in FOLLOWED}
+
+    def wait_ready(self, timeout: float) -> bool:
+        """Wait for the first time that both topics are read to their end."""
+        return self._ready.wait(timeout)
+
+    def disown(self) -> None:
+        """In a forked child: make sure that nothing closes the parent's connection."""
+        if self._consumer is not None:
+            self._consumer._closed = True
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._follow()
+            except Exception as error:  # passing or not, it is told and tried again; events wait meanwhile
+                self._core.trouble(Reason.FOLLOWING, BrokerUnavailable(type(error).__name__))
+            finally:
+                self._close()
+            self._stopping.wait(0.5)
+
+    def _follow(self) -> None:
+        self._consumer = consumer = KafkaConsumer(
+            **kafka_python_arguments(self._core.options.connection),
+            allow_auto_create_topics=False,
+            auto_offset_reset="earliest",
+            bootstrap_timeout_ms=BLOCK_MS,
+            enable_auto_commit=False,
+            metadata_max_age_ms=30_000,
+            metrics_enabled=False,
+            request_timeout_ms=5_000,
+            reconnect_backoff_max_ms=1_000,
+        )
+        parts = self._partitions(consumer)
+        consumer.assign(parts)
+        consumer.seek_to_beginning(*parts)
+        for looked, ends in self._looks(consumer, parts):
+            if all(consumer.position(part) >= end for part, end in ends.items()):
+                self._core.following.caught_up(looked)
+                self._ready.set()
+                self._woken.set()
+
+    def _looks(self, consumer: Any, parts: list[TopicPartition]) -> Iterator[tuple[float, dict[TopicPartition, int]]]:
+        """Poll for ever; after each poll give the ends, and when they were read. Raises when the broker is silent."""
+        ends: dict[TopicPartition, int] = {}
+        looked = -CHECK_SECONDS
+        while not self._stopping.is_set():
+            if monotonic() - looked >= CHECK_SECONDS:
+                if self._partitions(consumer) != parts:
+                    return  # partitions were added: begin anew
+                ends, looked = consumer.end_offsets(parts), monotonic()
+            self._take(consumer.poll(timeout_ms=500))
+            yield looked, ends
+
+    def _partitions(self, consumer: Any) -> list[TopicPartition]:
+        parts = []
+        for name in self._topics:
+            numbers = consumer.partitions_for_topic(name)
+            if not numbers:
+                raise BrokerUnavailable(f"topic {name} is not there")
+            parts += [TopicPartition(name, number) for number in sorted(numbers)]
+        return parts
+
+    def _take(self, polled: dict[TopicPartition, list[Any]]) -> None:
+        for part, records in polled.items():
+            topic = self._topics[part.topic]
+            for record in records:
+                self._core.following.take(topic, record.key, record.value)
+        if polled:
+            self._woken.set()
+
+    def _close(self) -> None:
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            consumer.close(autocommit=False, timeout_ms=1_000)
