@@ -20,6 +20,7 @@ from streams.model.event import (
 from streams.model.key import KeyKind, PublicKey, TransitClass
 from streams.model.outcome import Outcome
 from streams.model.receipt import Receipt, Run, fold, runs
+from streams.model.record import Record
 from streams.model.routing import BUCKETS, record_key
 from streams.model.signal import Gap, GapReason, Shape, Signal
 from streams.model.taxonomy import (
@@ -33,6 +34,7 @@ from streams.model.taxonomy import (
     TRAITS,
     Area,
 )
+from streams.model.violation import Count, LedgerEntry, Violation
 
 __all__ = [
     "AREAS",
@@ -53,6 +55,7 @@ __all__ = [
     "Audience",
     "Code",
     "Content",
+    "Count",
     "Decision",
     "Declared",
     "Disposition",
@@ -64,11 +67,13 @@ __all__ = [
     "GapReason",
     "KeyKind",
     "Kind",
+    "LedgerEntry",
     "Message",
     "Metadata",
     "Outcome",
     "PublicKey",
     "Receipt",
+    "Record",
     "Rejected",
     "Role",
     "Run",
@@ -85,6 +90,7 @@ __all__ = [
     "TransitSealed",
     "Truth",
     "Verdict",
+    "Violation",
     "fold",
     "record_key",
     "runs",
