@@ -1,1 +1,1 @@
-"""Placeholder: replaced by this package's owner."""
+"""Making time pass: the janitor, accounts, and whether receipts add up."""

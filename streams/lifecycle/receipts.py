@@ -183,6 +183,11 @@ class Accounting:
         self._receipts = 0
         self._unreadable = 0
 
+    @property
+    def places(self) -> set[Place]:
+        """The source partitions that receipts were seen of."""
+        return set(self._sources)
+
     def add(self, receipt: Receipt) -> None:
         """Take the next receipt of the log."""
         self._receipts += 1
