@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, get_args
@@ -12,6 +13,7 @@ from streams.model.address import is_loopback
 
 __all__ = ["Connection", "Limits", "Password"]
 
+_ADDRESS = re.compile(r"[^\s:]+:\d{1,5}|\[[0-9a-fA-F:.]+\]:\d{1,5}").fullmatch
 Security = Literal["PLAINTEXT", "SSL", "SASL_SSL"]
 Mechanism = Literal["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"]
 
@@ -64,6 +66,8 @@ the host in allow_plaintext
         for name, allowed in (("security", get_args(Security)), ("sasl_mechanism", get_args(Mechanism))):
             if getattr(self, name) not in allowed:
                 raise SettingsError(f"{name} must be one of {', '.join(allowed)}")
+        if not all(_ADDRESS(server.strip()) for server in self.bootstrap.split(",")):
+            raise SettingsError(f"bootstrap must be host:port, or several with commas, not {self.bootstrap!r}")
         if self.security == "SASL_SSL" and (self.username is None or self.password is None):
             raise SettingsError("SASL_SSL needs username and password")
         if self.security == "PLAINTEXT":

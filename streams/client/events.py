@@ -97,12 +97,12 @@ class Draft:
 
 
 def _sizes(content: Content) -> tuple[int, int]:
-    """Bytes that Python holds for the texts, and a bound of their bytes in UTF-8."""
+    """Bytes that Python holds for the texts, and their bytes in UTF-8."""
     texts = [message.text for message in content.messages]
     if content.attributes:
         texts += [*content.attributes, *content.attributes.values()]
     held = sum(map(getsizeof, texts))
-    return held, sum(len(text) if text.isascii() else 3 * len(text) for text in texts)
+    return held, sum(len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
 
 def draft(fields: Mapping[str, Any], defaults: Defaults, sequence: int) -> Draft:

@@ -83,9 +83,10 @@ class Statistics(NamedTuple):
     """A snapshot of a client's counters.
 
     `recorded` counts calls of `record()`; when the client is quiet it equals `sent` + all of `dropped` +
-    `buffered_events`, which includes those on their way (`in_flight`). `errors` counts every problem by reason, passing ones too;
-    `moved` counts strings that were no ids and went into the sealed content; `untold` counts problems that came faster
-    than the callback took them; `unremembered` counts account records beyond `Limits.max_accounts`.
+    `buffered_events`, which includes those on their way (`in_flight`). `errors` counts every problem by reason, also
+    those that passed. `moved` counts strings that were no ids and went into the sealed content; `untold` counts
+    problems that came faster than the callback took them; `unremembered` counts account records beyond
+    `Limits.max_accounts`.
     """
 
     producer: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from time import monotonic
@@ -9,6 +10,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from streams.client.config import Connection
 from streams.client.core import Core
 from streams.client.follow import FOLLOWED
 from streams.client.outgoing import Outgoing
@@ -20,8 +22,24 @@ __all__ = ["FollowLoop", "SendLoop"]
 
 LINGER = 0.01  # seconds in which events gather, so that the model call seldom meets a busy thread
 CHECK_SECONDS = 2.0  # between two looks at the ends of `accounts` and `keys`
+REACH_SECONDS = 3.0
 BLOCK_MS = 3_000
 DELIVERY_MS = 10_000
+
+
+def reach(connection: Connection) -> None:
+    """Raise `BrokerUnavailable` unless some bootstrap server takes a TCP connection.
+
+    Looked at before a Kafka client is made: one that cannot bootstrap leaves its sockets open, attempt after attempt.
+    """
+    for server in connection.bootstrap.split(","):
+        host, _, port = server.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+        except (OSError, ValueError):
+            continue
+        return
+    raise BrokerUnavailable(f"no connection to {connection.bootstrap}")
 
 
 class _Loop:
@@ -124,6 +142,7 @@ class SendLoop(_Loop):
 
     def _connect(self) -> Any:
         if self._producer is None:
+            reach(self._core.options.connection)
             self._producer = KafkaProducer(
                 **kafka_python_arguments(self._core.options.connection),
                 acks="all",
@@ -179,6 +198,7 @@ class FollowLoop(_Loop):
             self._stopping.wait(0.5)
 
     def _follow(self) -> None:
+        reach(self._core.options.connection)
         self._consumer = consumer = KafkaConsumer(
             **kafka_python_arguments(self._core.options.connection),
             allow_auto_create_topics=False,
