@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import sleep
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from streams.client.events import Draft
@@ -75,6 +76,7 @@ class Preparer:
         done: list[Outgoing | Failure] = []
         edge: list[Draft] = []
         for draft in drafts:
+            sleep(0)  # lets go of the interpreter: the model call waits for one event at most, not for a batch
             meta = draft.meta
             account = self._following.account(meta.account)
             if account is not None and account.state is AccountState.CLOSED:

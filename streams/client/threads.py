@@ -32,14 +32,17 @@ def reach(connection: Connection) -> None:
 
     Looked at before a Kafka client is made: one that cannot bootstrap leaves its sockets open, attempt after attempt.
     """
-    for server in connection.bootstrap.split(","):
-        host, _, port = server.strip().rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
-        except (OSError, ValueError):
-            continue
-        return
-    raise BrokerUnavailable(f"no connection to {connection.bootstrap}")
+    if not any(_answers(server.strip()) for server in connection.bootstrap.split(",")):
+        raise BrokerUnavailable(f"no connection to {connection.bootstrap}")
+
+
+def _answers(server: str) -> bool:
+    host, _, port = server.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 class _Loop:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import monotonic, time
 
 import pytest
@@ -37,7 +37,7 @@ def problems() -> list[Problem]:
 
 
 @pytest.fixture
-def make_core(problems: list[Problem]) -> Iterator[MakeCore]:
+def make_core(problems: list[Problem]) -> MakeCore:
     def make(limits: Limits | None = None, keys: bool = True, accounts: list[str] | None = None) -> Core:
         options = Options(Connection(), accounts=accounts, on_error=problems.append, limits=limits or Limits())
         core = Core(options, lambda: None)
@@ -47,4 +47,4 @@ def make_core(problems: list[Problem]) -> Iterator[MakeCore]:
             core.following.caught_up(monotonic())
         return core
 
-    yield make
+    return make
