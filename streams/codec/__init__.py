@@ -1,1 +1,1 @@
-"""Placeholder: replaced by this package's owner."""
+"""Bytes to model and back. The only importer of Avro and JSON libraries; nothing of theirs reaches a caller."""

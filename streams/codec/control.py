@@ -1,0 +1,84 @@
+"""Accounts and public keys: what the compacted topics hold."""
+
+from __future__ import annotations
+
+from streams.codec.framing import frame, unframe
+from streams.errors import Code, InvalidEvent
+from streams.model import Account, AccountState, KeyKind, PublicKey, StorageMode, TransitClass
+
+__all__ = ["decode_account", "decode_key", "encode_account", "encode_key"]
+
+KEY_BYTES = 32
+
+
+def encode_account(account: Account) -> bytes:
+    """An account, for `accounts`."""
+    return frame(
+        "account",
+        {
+            "account": account.account,
+            "version": account.version,
+            "state": account.state.value,
+            "mode": account.mode.value,
+            "region": account.region,
+            "application_modes": {name: mode.value for name, mode in account.application_modes},
+            "uses": account.uses,
+            "disclosures": account.disclosures,
+            "reviewed": account.reviewed,
+            "training_opt_in": account.training_opt_in,
+            "enterprise": account.enterprise,
+            "business_associate": account.business_associate,
+            "application_class": account.application_class,
+            "key_id": account.key_id,
+            "public_key": account.public_key,
+            "updated_at": account.updated_at,
+        },
+    )
+
+
+def decode_account(value: bytes) -> Account:
+    """The inverse. A public key that is not 32 bytes long is `INVALID_VALUE`."""
+    raw = unframe(value, "account")
+    public = raw["public_key"]
+    if public is not None and len(public) != KEY_BYTES:
+        raise InvalidEvent(Code.INVALID_VALUE)
+    return Account(
+        **{
+            **raw,
+            "state": AccountState(raw["state"]),
+            "mode": StorageMode(raw["mode"]),
+            "application_modes": tuple(
+                sorted((name, StorageMode(mode)) for name, mode in raw["application_modes"].items())
+            ),
+            "uses": tuple(raw["uses"]),
+            "disclosures": tuple(raw["disclosures"]),
+        }
+    )
+
+
+def encode_key(key: PublicKey) -> bytes:
+    """A public key, for `keys`."""
+    return frame(
+        "key",
+        {
+            "key_id": key.key_id,
+            "kind": key.kind.value,
+            "public": key.public,
+            "seal_from": key.seal_from,
+            "seal_until": key.seal_until,
+            "end": key.end,
+            "transit_class": None if key.transit_class is None else key.transit_class.value,
+            "day": key.day,
+            "ended": key.ended,
+        },
+    )
+
+
+def decode_key(value: bytes) -> PublicKey:
+    """The inverse. A key that is not 32 bytes long, or lacks its class or day, is `INVALID_VALUE`."""
+    raw = unframe(value, "key")
+    kind, named = KeyKind(raw["kind"]), raw["transit_class"]
+    lacking = (named is None) if kind is KeyKind.TRANSIT else (raw["day"] is None)
+    if lacking or len(raw["public"]) != KEY_BYTES:
+        raise InvalidEvent(Code.INVALID_VALUE)
+    return PublicKey(**{**raw, "kind": kind, "transit_class": None if named is None else TransitClass(named)})

@@ -1,0 +1,83 @@
+"""Single-object encoding: two marker bytes, the schema's fingerprint, the datum. The first bytes tell what bytes are.
+
+Every failure is one of our codes; no library's message gets through, since it may carry its input.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any, Literal, NamedTuple
+
+from fastavro import schemaless_reader, schemaless_writer
+
+from streams.codec.schemas import MARKER, Schema, by_fingerprint, newest
+from streams.errors import Code, DecodeError
+
+__all__ = ["HEADER", "Framing", "frame", "framing_of", "read", "unframe"]
+
+HEADER = 10
+Framing = Literal["avro", "json", "none", "unknown"]
+_BLANK = b" \t\r\n"
+
+
+class Seen(NamedTuple):
+    """How bytes are framed, and the fingerprint of their writer's schema (16 hexadecimal digits, little-endian)."""
+
+    framing: Framing
+    fingerprint: str | None
+
+
+def framing_of(value: bytes | None) -> Seen:
+    """Tell by the first bytes what a value is."""
+    if not value:
+        return Seen("none", None)
+    if value[:2] == MARKER:
+        return Seen("avro", value[2:HEADER].hex() if len(value) >= HEADER else None)
+    return Seen("json" if value.lstrip(_BLANK)[:1] == b"{" else "unknown", None)
+
+
+def frame(record: str, datum: dict[str, Any]) -> bytes:
+    """Encode a datum with the newest schema of its record."""
+    schema = newest(record)
+    out = BytesIO()
+    out.write(schema.header)
+    schemaless_writer(out, schema.parsed, datum)
+    return out.getvalue()
+
+
+def unframe(value: bytes | None, record: str) -> dict[str, Any]:
+    """Decode a value that must be `record`, in any known version; `DecodeError` says what else it is."""
+    if not value:
+        raise DecodeError(Code.EMPTY)
+    if value[:2] != MARKER:
+        raise DecodeError(Code.UNKNOWN_FRAMING, 0)
+    if len(value) < HEADER:
+        raise DecodeError(Code.TRUNCATED, len(value))
+    schema = by_fingerprint().get(value[2:HEADER])
+    if schema is None:
+        raise DecodeError(Code.UNKNOWN_FINGERPRINT, 2)
+    if schema.record != record:
+        raise DecodeError(Code.WRONG_SCHEMA, 2)
+    return read(value, schema)
+
+
+def read(value: bytes, schema: Schema) -> dict[str, Any]:
+    """Decode the datum behind the header, resolved to the newest version. The whole value must be used up.
+
+    A length that points beyond the end, or backwards, never allocates more than the value itself.
+    """
+    stream = BytesIO(value)
+    stream.seek(HEADER)
+    target = newest(schema.record)
+    reader_schema = None if target.fingerprint == schema.fingerprint else target.parsed
+    try:
+        datum: dict[str, Any] = schemaless_reader(stream, schema.parsed, reader_schema)
+    except EOFError:
+        raise DecodeError(Code.TRUNCATED, stream.tell()) from None
+    except UnicodeDecodeError:
+        raise DecodeError(Code.INVALID_UTF8, stream.tell()) from None
+    except Exception:
+        raise DecodeError(Code.INVALID_AVRO, stream.tell()) from None
+    if stream.tell() != len(value):
+        raise DecodeError(Code.TRAILING_BYTES, stream.tell())
+    return datum

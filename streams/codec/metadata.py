@@ -1,0 +1,138 @@
+"""Metadata, declared use and sources: dictionaries of Avro or JSON to model and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streams.codec.identity import Digester
+from streams.errors import Code, InvalidEvent
+from streams.model import NOTHING_DECLARED, Audience, Declared, Kind, Metadata, Source, StorageMode
+
+__all__ = ["declared_from", "declared_to", "metadata_from", "metadata_to", "source_from", "source_to"]
+
+_KINDS = {kind.value: kind for kind in Kind}
+_MODES = {mode.value: mode for mode in StorageMode}
+_AUDIENCES = {audience.value: audience for audience in Audience}
+_SIMULATED = {"none", "historical", "consented", "labelled", "unlabelled"}
+_LONG = 1 << 63
+MANY = 64  # uses or disclosures of one event
+
+
+def metadata_to(meta: Metadata) -> dict[str, Any]:
+    """The fields that events, signals and tagged events share."""
+    return {
+        "event_id": meta.event_id,
+        "account": meta.account,
+        "kind": meta.kind.value,
+        "occurred_at": meta.occurred_at,
+        "application": meta.application,
+        "end_user": meta.end_user,
+        "conversation": meta.conversation,
+        "turn": meta.turn,
+        "model": meta.model,
+        "declared": declared_to(meta.declared),
+        "trace_id": meta.trace_id,
+        "producer": meta.producer,
+        "sequence": meta.sequence,
+        "storage": None if meta.storage is None else meta.storage.value,
+        "region": meta.region,
+        "digested": meta.digested,
+    }
+
+
+_EMPTY: dict[str, Any] = {
+    "uses": (),
+    "audience": None,
+    "disclosures": (),
+    "reviewed": None,
+    "simulated_person": None,
+}
+
+
+def declared_to(declared: Declared) -> dict[str, Any]:
+    """A declared use as a dictionary."""
+    if declared is NOTHING_DECLARED:
+        return _EMPTY
+    return {
+        "uses": declared.uses,
+        "audience": None if declared.audience is None else declared.audience.value,
+        "disclosures": declared.disclosures,
+        "reviewed": declared.reviewed,
+        "simulated_person": declared.simulated_person,
+    }
+
+
+def metadata_from(raw: dict[str, Any], digester: Digester) -> Metadata:
+    """Metadata from a decoded record; types hold already (Avro) or were checked (JSON). Raises `InvalidEvent`."""
+    account = raw["account"]
+    event_id = raw["event_id"]
+    if not account or not event_id:
+        raise InvalidEvent(Code.MISSING_FIELD)
+    before = digester.count
+    storage = raw.get("storage")
+    return Metadata(
+        event_id=digester.id(event_id),
+        account=digester.id(account),
+        kind=_one(_KINDS, raw["kind"]),
+        occurred_at=_bounded(raw.get("occurred_at") or 0),
+        application=digester.maybe(raw.get("application")),
+        end_user=digester.maybe(raw.get("end_user")),
+        conversation=digester.maybe(raw.get("conversation")),
+        turn=_bounded(raw.get("turn")),
+        model=digester.maybe(raw.get("model")),
+        declared=declared_from(raw.get("declared"), digester),
+        trace_id=digester.maybe(raw.get("trace_id")),
+        producer=digester.maybe(raw.get("producer")),
+        sequence=_bounded(raw.get("sequence")),
+        storage=None if storage is None else _one(_MODES, storage),
+        region=digester.maybe(raw.get("region")),
+        digested=digester.count - before + (raw.get("digested") or 0),
+    )
+
+
+def declared_from(raw: dict[str, Any] | None, digester: Digester) -> Declared:
+    """A declared use. More than 64 uses or disclosures are `INVALID_VALUE`: dropping some could change a decision."""
+    if not raw:
+        return NOTHING_DECLARED
+    uses, disclosures = raw.get("uses") or (), raw.get("disclosures") or ()
+    audience, reviewed = raw.get("audience"), raw.get("reviewed")
+    simulated = raw.get("simulated_person")
+    if not uses and not disclosures and audience is None and reviewed is None and simulated is None:
+        return NOTHING_DECLARED
+    if len(uses) > MANY or len(disclosures) > MANY or (simulated is not None and simulated not in _SIMULATED):
+        raise InvalidEvent(Code.INVALID_VALUE)
+    return Declared(
+        uses=tuple(digester.id(use) for use in uses),
+        audience=None if audience is None else _one(_AUDIENCES, audience),
+        disclosures=tuple(digester.id(disclosure) for disclosure in disclosures),
+        reviewed=reviewed,
+        simulated_person=simulated,
+    )
+
+
+def source_to(source: Source) -> dict[str, Any]:
+    """A source as a dictionary."""
+    return {
+        "cell": source.cell,
+        "topic": source.topic,
+        "partition": source.partition,
+        "offset": source.offset,
+        "ingested_at": source.ingested_at,
+    }
+
+
+def source_from(raw: dict[str, Any]) -> Source:
+    """A source from a dictionary."""
+    return Source(raw["cell"], raw["topic"], raw["partition"], raw["offset"], raw["ingested_at"])
+
+
+def _one(known: dict[str, Any], value: str) -> Any:
+    found = known.get(value)
+    if found is None:
+        raise InvalidEvent(Code.INVALID_VALUE)
+    return found
+
+
+def _bounded(value: Any) -> Any:
+    """A number within 64 bits: it is only reported, so one beyond is brought to the bound."""
+    return None if value is None else max(-_LONG, min(int(value), _LONG - 1))
