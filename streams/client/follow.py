@@ -29,6 +29,7 @@ class Following:
     def __init__(self, keys: PublicKeys, only: Iterable[str] | None, max_accounts: int, report: Report) -> None:
         self.keys = keys
         self.only = None if only is None else frozenset(only)
+        self._only_keys = None if self.only is None else frozenset(name.encode() for name in self.only)
         self.unremembered = 0
         self._accounts = Accounts(default=StorageMode.NO_STORAGE)
         self._max_accounts = max_accounts
@@ -70,7 +71,7 @@ class Following:
 
     def take(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         """Take one record of `accounts` or `keys`. One that cannot be read is reported, never raised."""
-        if value is None:
+        if value is None or (topic == "accounts" and self._only_keys is not None and key not in self._only_keys):
             return
         try:
             if topic == "keys":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -247,6 +247,7 @@ class FollowLoop(_Loop):
         for part, records in polled.items():
             topic = self._topics[part.topic]
             for record in records:
+                sleep(0)  # a million accounts are read beside model calls: let them go first
                 self._core.following.take(topic, record.key, record.value)
         if polled:
             self._woken.set()

