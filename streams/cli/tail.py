@@ -55,14 +55,24 @@ class _Wanted(NamedTuple):
 
 @click.command()
 @click.argument("kind", type=click.Choice(KINDS))
-@click.option("--area", "areas", multiple=True, type=click.Choice([area.value for area in AREAS]), help="Only this one.")
+@click.option(
+    "--area", "areas", multiple=True, type=click.Choice([area.value for area in AREAS]), help="Only this one."
+)
 @click.option("--account", metavar="ID", help="Only this account's.")
-@click.option("--from", "since", default="end", metavar="WHEN", help="beginning, end (default), or an age: 30s 5m 2h 7d.")
+@click.option(
+    "--from", "since", default="end", metavar="WHEN", help="beginning, end (default), or an age: 30s 5m 2h 7d."
+)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="End after N records.")
 @click.option("--stop-at-end", is_flag=True, help="End once everything that is there now was shown.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines.")
 def command(
-    kind: str, areas: tuple[str, ...], account: str | None, since: str, limit: int | None, stop_at_end: bool, as_json: bool
+    kind: str,
+    areas: tuple[str, ...],
+    account: str | None,
+    since: str,
+    limit: int | None,
+    stop_at_end: bool,
+    as_json: bool,
 ) -> int:
     """Watch violations, shadow violations, tagged events, receipts, dead letters, counts, the ledger, accounts or keys.
 
@@ -112,7 +122,9 @@ def _records(chosen: Settings, wanted: _Wanted, start: int | None, stop_at_end: 
     with Reader(chosen.kafka) as reader:
         prefix = topic_name(chosen.topics, wanted.kind)
         if wanted.kind == "violations":
-            names = [name for name in reader.topics(re.escape(prefix) + r"\..+") if name[len(prefix) + 1 :] in wanted.areas]
+            names = [
+                name for name in reader.topics(re.escape(prefix) + r"\..+") if name[len(prefix) + 1 :] in wanted.areas
+            ]
         else:
             names = reader.topics(re.escape(prefix))
         if not names:
@@ -136,15 +148,15 @@ def _line(wanted: _Wanted, record: Record) -> Line | None:
     place = {"topic": record.topic, "partition": record.partition, "offset": record.offset, "time": record.timestamp}
     name = (record.key or b"").decode("utf-8", "replace")
     if record.value is None:
-        return Line(f"{moment(record.timestamp)} taken off: {name}", "dim", {**place, "key": name, "tombstone": True})
+        return Line(f"{moment(record.timestamp)} taken off: {name}", "dim", {"record": place, "key": name, "tombstone": True})
     try:
         shown = _SHOW[wanted.kind](record.value)
     except RecordError as error:
         text = f"{moment(record.timestamp)} unreadable record at {record.topic}/{record.partition}:{record.offset}"
-        return Line(f"{text} ({error.code.value})", "bold red", {**place, "unreadable": error.code.value})
+        return Line(f"{text} ({error.code.value})", "bold red", {"record": place, "unreadable": error.code.value})
     if not wanted.takes(shown.data):
         return None
-    return Line(f"{moment(record.timestamp, seconds=True)} {shown.text}", shown.style, {**place, **shown.data})
+    return Line(f"{moment(record.timestamp, seconds=True)} {shown.text}", shown.style, {"record": place, **shown.data})
 
 
 def _violation(value: bytes) -> Line:
@@ -155,7 +167,7 @@ def _violation(value: bytes) -> Line:
         f"{one.severity.value:<8} {one.area.value:<16} {one.rule:<32} score {one.score:>3}  {one.account} "
         f"{one.event_id}  {one.recommended.value}  {one.source.topic}/{one.source.partition}:{one.source.offset}"
     )
-    return Line(text, _STYLES.get(one.severity.value, ""), {**plain(one), "areas": [one.area.value]})
+    return Line(text, _STYLES[one.severity.value], {**plain(one), "areas": [one.area.value]})
 
 
 def _tagged(value: bytes) -> Line:
@@ -203,31 +215,30 @@ def _receipt(value: bytes) -> Line:
 def _dead_letter(value: bytes) -> Line:
     from streams.codec.records import decode_dead_letter
 
-    data: dict[str, Any] = plain(decode_dead_letter(value))
-    rejected = data.get("rejected") or data
-    source = data["source"]
+    one = decode_dead_letter(value)
+    at = "" if one.position is None else f", at byte {one.position}"
     text = (
-        f"{rejected['disposition']:<14} {rejected['code']:<20} {source['topic']}/{source['partition']}:"
-        f"{source['offset']}  {rejected.get('size', '–')} bytes, {rejected.get('framing', '–')}"
+        f"{one.disposition.value:<14} {one.code.value:<20} {one.source.topic}/{one.source.partition}:"
+        f"{one.source.offset}  {one.size} bytes, {one.framing}{at}"
     )
-    return Line(text, "yellow", data)
+    return Line(text, "yellow", plain(one))
 
 
 def _count(value: bytes) -> Line:
     from streams.codec.records import decode_count
 
-    data: dict[str, Any] = plain(decode_count(value))
-    if data["label"] in CATEGORY_AREA:
-        data["areas"] = [CATEGORY_AREA[data["label"]].value]
-    return Line(f"{data['account']}  {data['label']}  {data['events']} in {moment(data['minute'])}", "", data)
+    one = decode_count(value)
+    area = CATEGORY_AREA.get(one.label)
+    data = {**plain(one), "areas": [area.value] if area else []}
+    return Line(f"{one.account}  {one.label}  {one.events} in {moment(one.minute)}", "", data)
 
 
 def _ledger(value: bytes) -> Line:
     from streams.codec.records import decode_ledger
 
-    data: dict[str, Any] = plain(decode_ledger(value))
-    text = f"{data['severity']:<8} {data['area']:<16} {data['rule']:<32} {data['account']}"
-    return Line(text, _STYLES.get(data["severity"], ""), {**data, "areas": [data["area"]]})
+    one = decode_ledger(value)
+    text = f"{one.severity.value:<8} {one.area.value:<16} {one.rule:<32} {one.account}"
+    return Line(text, _STYLES[one.severity.value], {**plain(one), "areas": [one.area.value]})
 
 
 def _account(value: bytes) -> Line:

@@ -72,8 +72,8 @@ def mistakes(query: str, known: dict[str, tuple[str, ...]]) -> list[str]:
             continue
         labels = set(known[match["name"]])
         usable |= labels
-        found += [f"{match['name']} has no label {label}" for label in re.findall(r"(\w+)\s*[=!]", match["labels"] or "")
-                  if label not in labels]  # fmt: skip
+        asked = re.findall(r"(\w+)\s*[=!]", match["labels"] or "")
+        found += [f"{match['name']} has no label {label}" for label in asked if label not in labels]
     grouped = {label.strip() for group in _GROUPED.findall(query) for label in group.split(",")}
     return found + [f"no label {label} to group by" for label in sorted(grouped - usable)]
 

@@ -146,7 +146,9 @@ def test_mixed_endings_are_squeezed_and_the_oldest_complete_pages_are_settled(mo
 
 
 RUNS = st.lists(
-    st.tuples(st.integers(0, 60), st.integers(0, 25), st.sampled_from(list(D))).map(lambda t: (t[0], t[0] + t[1], t[2])),
+    st.tuples(st.integers(0, 60), st.integers(0, 25), st.sampled_from(list(D))).map(
+        lambda t: (t[0], t[0] + t[1], t[2])
+    ),
     max_size=12,
 )
 

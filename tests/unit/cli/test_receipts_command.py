@@ -1,0 +1,65 @@
+"""`streams receipts check` on receipts without Kafka."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streams.cli import cli
+from streams.lifecycle import accounting
+from streams.lifecycle.receipts import Accounting, Bounds, Place, Report
+from streams.model import Disposition, Receipt, Run
+
+D = Disposition
+
+
+def report(*runs: tuple[int, int, Disposition], end: int = 10) -> Report:
+    made = Accounting()
+    for first, last, ending in runs:
+        made.add(Receipt("local", "compliance.intake", 0, (Run(first, last, ending),), "w", 1, "p", 0))
+    return made.report({Place("local", "compliance.intake", 0): Bounds(0, end)})
+
+
+def run(monkeypatch: pytest.MonkeyPatch, given: Report, *words: str) -> Result:
+    monkeypatch.setattr(accounting, "open_check", lambda *arguments: given)
+    return CliRunner().invoke(cli, ["receipts", "check", *words], standalone_mode=False)
+
+
+def test_sound_receipts_end_with_0_and_pending_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, report((0, 6, D.STORED), (5, 7, D.STORED)))
+    assert result.return_value == 0
+    assert "every offset is accounted for" in result.output
+    assert "2 pending" in result.output
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        (((0, 2, D.STORED), (5, 5, D.STORED)), "gap of 2 offsets: 3–4"),
+        (((0, 9, D.NOT_STORED), (3, 3, D.STORED)), "conflict: 1 offsets ended not_stored, and later stored"),
+        (((0, 19, D.STORED),), "receipts for 10 offsets behind the end"),
+        (((5, 3, D.STORED),), "1 impossible runs"),
+    ],
+)
+def test_a_finding_is_named_and_ends_with_1(
+    runs: tuple[tuple[int, int, Disposition], ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run(monkeypatch, report(*runs))
+    assert result.return_value == 1
+    assert said in result.output
+    assert "NOT every offset" in result.output
+
+
+def test_what_time_explains_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, report((0, 9, D.STORED), (9, 9, D.EXPIRED_UNREAD)))
+    assert result.return_value == 0
+    assert "1 repeats ended expired_unread; they had ended stored, which stands" in result.output
+
+
+def test_json_is_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, report((0, 2, D.STORED), (5, 5, D.LOST)), "--json")
+    data = json.loads(result.stdout)
+    assert (data["sound"], data["gaps"], data["totals"]) == (False, 1, {"stored": 4 - 1, "lost": 1})
+    assert data["sources"][0]["gaps"]["first"] == [[3, 4]]
