@@ -10,7 +10,7 @@ import click
 from streams.cli.context import interactive, settings
 
 if TYPE_CHECKING:
-    from streams.lifecycle.receipts import Report, SourceReport
+    from streams.lifecycle.summing import Report, SourceReport
 
 __all__ = ["command"]
 
@@ -41,19 +41,19 @@ def check(topic: str | None, from_start: bool, as_json: bool) -> int:
 
     \b
     Example:  streams receipts check --topic intake
-              streams receipts check --json | jq '.sound, .totals'
+              streams receipts check --json | jq '.ok, .totals'
     """
-    from streams.lifecycle.accounting import open_check
+    from streams.lifecycle.receipts import check_receipts
 
     def progress(number: int) -> None:
         click.echo(f"\r{number} receipts", nl=False, err=True)
 
-    report = open_check(settings(), topic, from_start, progress if interactive() and not as_json else None)
+    report = check_receipts(settings(), topic, from_start, progress if interactive() and not as_json else None)
     if as_json:
         click.echo(json.dumps(report.as_json()))
     else:
         _show(report)
-    return 0 if report.sound else 1
+    return 0 if report.ok else 1
 
 
 def _show(report: Report) -> None:
@@ -69,7 +69,7 @@ def _show(report: Report) -> None:
             str(one.repeats),
             "log not here" if one.pending is None else str(one.pending),
             " ".join(f"{name}={number}" for name, number in one.totals.items()) or "–",
-            "[green]sound[/]" if one.sound else "[bold red]not sound[/]",
+            "[green]sound[/]" if one.ok else "[bold red]not sound[/]",
         )
     console = Console(highlight=False)
     console.print(table)
@@ -80,8 +80,8 @@ def _show(report: Report) -> None:
     console.print(f"{report.receipts} receipts: {totals}; {report.pending} pending", markup=False, soft_wrap=True)
     if report.unreadable:
         console.print(f"{report.unreadable} receipts cannot be read", style="bold red")
-    verdict = "every offset is accounted for" if report.sound else "NOT every offset is accounted for, once"
-    console.print(verdict, style="green" if report.sound else "bold red")
+    verdict = "every offset is accounted for" if report.ok else "NOT every offset is accounted for, once"
+    console.print(verdict, style="green" if report.ok else "bold red")
 
 
 def _findings(one: SourceReport) -> list[str]:

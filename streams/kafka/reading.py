@@ -140,9 +140,7 @@ class Reader:
             self._consumer.seek(part, offset)
         return bounds
 
-    def _starts(
-        self, bounds: Mapping[TopicPartition, tuple[int, int]], since: int | None
-    ) -> dict[TopicPartition, int]:
+    def _starts(self, bounds: Mapping[TopicPartition, tuple[int, int]], since: int | None) -> dict[TopicPartition, int]:
         if since is None:
             return {part: end for part, (_, end) in bounds.items()}
         if since == 0 or not bounds:

@@ -51,7 +51,9 @@ def changes(
     """
     gone = {key.key_id: structs.replace(key, ended=True) for key in ended}
     held = {key.key_id: key for key in live or () if key.key_id not in gone}
-    wanted = [KeyChange(key.key_id, key) for key in (*held.values(), *gone.values()) if published.get(key.key_id) != key]
+    wanted = [
+        KeyChange(key.key_id, key) for key in (*held.values(), *gone.values()) if published.get(key.key_id) != key
+    ]
     for key_id, key in published.items():
         if key_id in held or key_id in gone:
             continue

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streams.cli import cli
-from streams.lifecycle import accounting
-from streams.lifecycle.receipts import Accounting, Bounds, Place, Report
+from streams.lifecycle import receipts
+from streams.lifecycle.summing import Accounting, Bounds, Place, Report
 from streams.model import Disposition, Receipt, Run
 
 D = Disposition
@@ -23,7 +23,7 @@ def report(*runs: tuple[int, int, Disposition], end: int = 10) -> Report:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, given: Report, *words: str) -> Result:
-    monkeypatch.setattr(accounting, "open_check", lambda *arguments: given)
+    monkeypatch.setattr(receipts, "check_receipts", lambda *arguments: given)
     return CliRunner().invoke(cli, ["receipts", "check", *words], standalone_mode=False)
 
 
@@ -61,5 +61,5 @@ def test_what_time_explains_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_json_is_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(monkeypatch, report((0, 2, D.STORED), (5, 5, D.LOST)), "--json")
     data = json.loads(result.stdout)
-    assert (data["sound"], data["gaps"], data["totals"]) == (False, 1, {"stored": 4 - 1, "lost": 1})
+    assert (data["ok"], data["gaps"], data["totals"]) == (False, 1, {"stored": 4 - 1, "lost": 1})
     assert data["sources"][0]["gaps"]["first"] == [[3, 4]]
