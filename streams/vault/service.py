@@ -1,0 +1,175 @@
+"""What the vault does: makes keys when they are due, ends them when their time has come. No HTTP, no clock of its own.
+
+Times are ms. A day key serves the records ingested on its UTC day: made before the day begins, ended 30 days minus a
+margin of 4 hours after it began (716 hours by setting). The margin pays for caches, clock skew and the oldest backup.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from streams import metrics
+from streams.errors import ConfigurationError
+from streams.model import KeyKind, PublicKey, TransitClass
+from streams.settings import VaultSettings
+from streams.vault.hpke import new_pair
+from streams.vault.keyring import day_of
+from streams.vault.store import Kept, State, Store, StoredKey
+
+__all__ = ["Answer", "Vault"]
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+DIGEST_LIFE = 30 * DAY
+_PUBLISHED = {KeyKind.TRANSIT.value, KeyKind.DAY.value}
+
+
+class Answer(NamedTuple):
+    """What the vault says of a key: its state, and its private half with its end if it is live."""
+
+    state: str
+    kept: Kept | None
+
+
+class Vault:
+    """Private keys and their lives."""
+
+    def __init__(self, store: Store, settings: VaultSettings, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+
+    def rotate(self) -> list[PublicKey]:
+        """Make the keys that are due, and return all live public ones. Doing it again makes nothing anew."""
+        now = self._clock()
+        for transit_class in TransitClass:
+            self._rotate_transit(transit_class, now)
+        for day in (now - DAY, now, now + DAY):
+            self._make_day(day - day % DAY, now)
+        self.tell()
+        live = [key for kind in KeyKind for key in self._store.live(kind.value)]
+        return [_public(key) for key in live if key.end > now]
+
+    def end_due(self) -> list[PublicKey]:
+        """End every key whose time has come; those that were ended now. The others are tried again next time."""
+        now = self._clock()
+        due = self._store.due(now) + self._store.ending()
+        ended = [key for key in due if self._store.end(key.key_id, now)]
+        for key in ended:
+            metrics.VAULT_ENDED.labels(key.kind).inc()
+        self.tell()
+        return [_public(key, ended=True) for key in ended if key.kind in _PUBLISHED]
+
+    def transit(self, key_id: str) -> Answer:
+        """A private transit key for a worker. Keys of other kinds are `unknown` here, whatever their id."""
+        state = self._store.state(key_id)
+        kept = self._store.private(key_id) if state == State.LIVE else None
+        if kept is None:
+            return Answer(State.ENDED if state == State.ENDING else state, None)
+        if kept.key.kind != KeyKind.TRANSIT.value:
+            return Answer(State.UNKNOWN, None)
+        return Answer(State.ENDED, None) if kept.key.end <= self._clock() else Answer(state, kept)
+
+    def digest_key(self) -> bytes:
+        """The key of this cell for digests of strings that are no ids. It is made anew after 30 days, so that digests
+        link nothing for longer than content may be kept."""
+        now = self._clock()
+        live = [key for key in self._store.live("digest", "ids") if key.end > now]
+        if live:
+            kept = self._store.private(live[-1].key_id)
+            assert kept is not None
+            return kept.private
+        key = StoredKey(f"digest-{secrets.token_hex(4)}", "digest", "ids", b"", now, now, now, now + DIGEST_LIFE)
+        private = secrets.token_bytes(32)
+        self._store.add(key, private)
+        return private
+
+    def open_account(self, account: str) -> tuple[str, bytes]:
+        """The id and public half of an account's key; made if there is none."""
+        live = self._store.live("account", account)
+        if live:
+            return live[-1].key_id, live[-1].public
+        private, public = new_pair()
+        now = self._clock()
+        key = StoredKey(f"account-{secrets.token_hex(12)}", "account", account, public, now, now, 0, 0)
+        self._store.add(key, private)
+        self.tell()
+        return key.key_id, public
+
+    def close_account(self, account: str) -> list[str]:
+        """End all keys of an account now: nothing that is stored of it can be opened any more. The ids that ended."""
+        now = self._clock()
+        ended = [key.key_id for key in self._store.live("account", account) if self._store.end(key.key_id, now)]
+        if ended:
+            metrics.VAULT_ENDED.labels("account").inc(len(ended))
+        self.tell()
+        return ended
+
+    def status(self) -> dict[str, Any]:
+        """How many keys of which kind, what ends next, what should have ended; no secret."""
+        now = self._clock()
+        bounded = [key for kind in (*KeyKind, "digest") for key in self._store.live(str(kind))]
+        days = sorted(key.subject for key in bounded if key.kind == KeyKind.DAY.value)
+        ending = [key.key_id for key in self._store.ending()]
+        return {
+            "keys": self._store.counts(),
+            "oldest_readable_day": days[0] if days else None,
+            "next_end": min((key.end for key in bounded if key.end > now), default=None),
+            "overdue": len(self._store.due(now)) + len(ending),
+            "ending": ending,
+        }
+
+    def tell(self) -> None:
+        """Set the gauges."""
+        now, counts = self._clock(), self._store.counts()
+        for kind in ("transit", "day", "account", "digest"):
+            metrics.VAULT_KEYS.labels(kind).set(counts.get(kind, 0))
+        days = [key.seal_from for key in self._store.live(KeyKind.DAY.value) if key.seal_from <= now]
+        metrics.VAULT_OLDEST.set((now - min(days)) / 1000 if days else 0)
+        metrics.VAULT_OVERDUE.set(len(self._store.due(now)) + len(self._store.ending()))
+
+    def _rotate_transit(self, transit_class: TransitClass, now: int) -> None:
+        rotation = self._settings.transit_rotation_minutes * 60_000
+        hours = self._settings.transit_standard_hours
+        if transit_class is TransitClass.NO_STORAGE:
+            hours = self._settings.transit_no_storage_hours
+        life = hours * HOUR
+        # A no-storage key is made anew at half its life, so that every record has at least half of it to be read in.
+        rotation = min(rotation, life // 2)
+        live = self._store.live(KeyKind.TRANSIT.value, transit_class.value)
+        if live and now - live[-1].made < rotation and live[-1].end > now:
+            return
+        private, public = new_pair()
+        name = "s" if transit_class is TransitClass.STANDARD else "n"
+        key_id = f"transit-{name}-{secrets.token_hex(8)}"
+        until = min(now + 2 * rotation, now + life)
+        key = StoredKey(key_id, KeyKind.TRANSIT.value, transit_class.value, public, now, now, until, now + life)
+        self._store.add(key, private)
+
+    def _make_day(self, start: int, now: int) -> None:
+        end = start + self._settings.day_life_hours * HOUR
+        day = day_of(start)
+        if end <= now or self._store.live(KeyKind.DAY.value, day):
+            return
+        private, public = new_pair()
+        key_id = f"day-{day}-{secrets.token_hex(4)}"
+        self._store.add(StoredKey(key_id, KeyKind.DAY.value, day, public, now, start, end, end), private)
+
+
+def _public(key: StoredKey, ended: bool = False) -> PublicKey:
+    if key.kind not in _PUBLISHED:
+        raise ConfigurationError(f"key {key.key_id} of kind {key.kind} is not for the topic")
+    transit = key.kind == KeyKind.TRANSIT.value
+    return PublicKey(
+        key_id=key.key_id,
+        kind=KeyKind(key.kind),
+        public=key.public,
+        seal_from=key.seal_from,
+        seal_until=key.seal_until,
+        end=key.end,
+        transit_class=TransitClass(key.subject) if transit else None,
+        day=None if transit else key.subject,
+        ended=ended,
+    )
