@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from streams.codec.framing import frame, unframe
-from streams.codec.identity import Digester
+from streams.codec.identity import Digester, is_id
 from streams.codec.metadata import metadata_from, metadata_to
 from streams.errors import Code, DecodeError, InvalidEvent
 from streams.model import (
@@ -108,6 +108,8 @@ def decode_event(value: bytes, digester: Digester) -> tuple[Metadata, Content]:
 def decode_sealed_event(value: bytes, digester: Digester) -> tuple[Metadata, TransitSealed]:
     """An event whose content is sealed. Ids are left as they came: they are bound to the seal."""
     raw = unframe(value, "sealed_event")
+    if not is_id(raw["key"]):
+        raise InvalidEvent(Code.INVALID_VALUE)
     sealed = TransitSealed(raw["key"], raw["wrapped"], raw["nonce"], raw["ciphertext"])
     return metadata_from(raw, digester), sealed
 

@@ -16,7 +16,6 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import web
@@ -31,7 +30,7 @@ from streams.vault.store import SqliteStore
 __all__ = ["control_routes", "serve", "sockets", "worker_routes"]
 
 log = logging.getLogger(__name__)
-Handler = Callable[[web.Request], Awaitable[web.Response]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def sockets(settings: VaultSettings) -> tuple[Path, Path]:
@@ -166,8 +165,7 @@ async def serve(settings: Settings, metrics_port: int | None = None, ready: Call
         for runner in runners:
             await runner.cleanup()
         for path in sockets(chosen):
-            with suppress(FileNotFoundError):
-                path.unlink()
+            _remove(path)
         store.close()
         lock.release()
 
@@ -179,13 +177,16 @@ def _take(directory: Path) -> _Lock:
         raise ConfigurationError(f"vault folder {directory}: {error.strerror}") from None
 
 
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
 async def _listen(path: Path, routes: list[web.RouteDef]) -> web.AppRunner:
     app = web.Application(middlewares=[_guard], client_max_size=1 << 16)
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    with suppress(FileNotFoundError):
-        path.unlink()  # left behind by a vault that was killed: the lock says that none is alive
+    _remove(path)  # left behind by a vault that was killed: the lock says that none is alive
     before = os.umask(0o177)
     try:
         await web.UnixSite(runner, str(path)).start()

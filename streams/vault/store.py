@@ -129,8 +129,8 @@ class SqliteStore:
             raise ConfigurationError(f"vault folder {error.filename or path.parent}: {error.strerror}") from None
         except sqlite3.DatabaseError:
             raise ConfigurationError(
-                f"vault database {path} cannot be opened: it is damaged, in use, or not writable. Restore nothing from a "
-                "backup that is older than the margin of ended keys; see docs/keys.md"
+                f"vault database {path} cannot be opened: it is damaged, in use, or not writable. Restore nothing "
+                "from a backup that is older than the margin of ended keys; see docs/keys.md"
             ) from None
 
     def __repr__(self) -> str:
@@ -216,7 +216,7 @@ class SqliteStore:
         """Empty the write-ahead log into the database. False when a reader stands in the way: then the log still
         holds old pages."""
         busy, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return busy == 0
+        return bool(busy == 0)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
