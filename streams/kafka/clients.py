@@ -96,7 +96,9 @@ def _context(connection: Connection) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=str(connection.ca_file) if connection.ca_file else None)
         if connection.cert_file is not None:
-            context.load_cert_chain(str(connection.cert_file), str(connection.key_file) if connection.key_file else None)
+            context.load_cert_chain(
+                str(connection.cert_file), str(connection.key_file) if connection.key_file else None
+            )
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(
             f"kafka: ca_file, cert_file or key_file cannot be used ({type(error).__name__}): want readable PEM files"
