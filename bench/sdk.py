@@ -22,7 +22,10 @@ from streams.model import KeyKind, PublicKey, TransitClass
 EVENTS = 20_000
 PROMPT = "Please tell me in a few words how a tide table is read, and why it is right. " * 4
 COMPLETION = "A tide table lists times and heights of high and low water for each day at one place. " * 6
-TEXTS = {"english": (PROMPT, COMPLETION), "chinese": ("请用几句话说明怎样看潮汐表。" * 10, "潮汐表列出每天的高潮和低潮时间。" * 20)}
+TEXTS = {
+    "english": (PROMPT, COMPLETION),
+    "chinese": ("请用几句话说明怎样看潮汐表。" * 10, "潮汐表列出每天的高潮和低潮时间。" * 20),
+}
 HOUR = 3_600_000
 
 

@@ -68,7 +68,7 @@ class Core:
         self.buffer = Buffer(options.limits)
         keys = PublicKeys()
         self.following = Following(keys, options.accounts, options.limits.max_accounts, self.trouble)
-        self.preparer = Preparer(self.following, TransitSealer(keys, _now_ms), load_edge_detectors, _now_ms)
+        self.preparer = Preparer(self.following, TransitSealer(keys, _now_ms), load_edge_detectors)
         self.closed = False
         self._wake = wake
         self._defaults = Defaults(self.producer, options.application, options.region)

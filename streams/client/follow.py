@@ -71,6 +71,8 @@ class Following:
 
     def take(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         """Take one record of `accounts` or `keys`. One that cannot be read is reported, never raised."""
+        if value is None and topic == "keys" and key is not None:
+            self.keys.drop(key.decode("utf-8", "replace"))
         if value is None or (topic == "accounts" and self._only_keys is not None and key not in self._only_keys):
             return
         try:

@@ -10,7 +10,7 @@ from streams.client.events import Draft
 from streams.client.follow import Following
 from streams.client.report import Reason
 from streams.codec.records import encode_content, encode_sealed_event, encode_signal
-from streams.errors import Code, ComplianceError, DependencyError, InvalidEvent
+from streams.errors import Code, ComplianceError, InvalidEvent, VaultUnavailable
 from streams.model import (
     Accounts,
     AccountState,
@@ -61,13 +61,10 @@ class Failure(NamedTuple):
 class Preparer:
     """Turns drafts into bytes, by the storage mode that holds at this moment. Never raises for an event."""
 
-    def __init__(
-        self, following: Following, sealer: Sealer, load: Callable[[], Detectors], clock: Callable[[], int]
-    ) -> None:
+    def __init__(self, following: Following, sealer: Sealer, load: Callable[[], Detectors]) -> None:
         self._following = following
         self._sealer = sealer
         self._load = load
-        self._clock = clock
         self._detectors: Detectors | None = None
         self._unavailable: str | None = None
 
@@ -91,12 +88,12 @@ class Preparer:
 
     def _seal(self, draft: Draft, mode: StorageMode) -> Outgoing | Failure:
         chosen = TransitClass.STANDARD if mode is StorageMode.STANDARD else TransitClass.NO_STORAGE
-        if self._following.keys.transit(chosen, self._clock()) is None:
-            return Failure(draft, Reason.NO_KEY, DependencyError(f"no transit key of class {chosen.value}"), False)
         try:
             sealed = self._sealer.seal(draft.meta, encode_content(repaired(draft.content)), chosen)
             key = record_key(draft.meta.account, _bucket_by(draft))
             return Outgoing(draft, "intake", key, encode_sealed_event(draft.meta, sealed))
+        except VaultUnavailable as error:
+            return Failure(draft, Reason.NO_KEY, error, dropped=False)
         except Exception as error:  # whatever went wrong, the content stays here
             return Failure(draft, Reason.SEAL_FAILED, ComplianceError(type(error).__name__))
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
+import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from time import monotonic, time
@@ -85,7 +89,7 @@ class Deployment:
     def ended(self, topic: str) -> int:
         consumer = KafkaConsumer(bootstrap_servers=self.bootstrap)
         parts = [TopicPartition(f"compliance.{topic}", number) for number in range(TOPICS[topic])]
-        total = sum(consumer.end_offsets(parts).values())
+        total = int(sum(consumer.end_offsets(parts).values()))
         consumer.close()
         return total
 
@@ -115,6 +119,15 @@ class Broker:
             self._process.wait()
             self._process = None
 
+    def freeze(self) -> None:
+        """Let it answer nothing, and forget nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def _answers(self) -> bool:
         try:
             socket.create_connection(("127.0.0.1", self.port), 1).close()
@@ -137,6 +150,7 @@ def broker() -> Iterator[Broker]:
     made.start()
     yield made
     made.kill()
+    gc.collect()  # here, where this module's filters bear with the sockets that kafka-python left
 
 
 @pytest.fixture
@@ -270,6 +284,38 @@ def test_the_broker_dies_and_comes_back_and_nothing_that_fits_is_lost(broker: Br
     assert any(problem.reason.value in ("broker", "following") for problem in told)
 
 
+def test_a_program_that_just_ends_has_sent_its_events(deployment: Deployment) -> None:
+    program = (
+        "import sys; from streams.client import Client\n"
+        "Client(sys.argv[1]).record(account='acme', prompt='the last words')"
+    )
+    subprocess.run([sys.executable, "-c", program, deployment.bootstrap], check=True, timeout=60)
+    ((_, content),) = opened(deployment, deployment.read("intake", 1))
+    assert content.messages[0].text == "the last words"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_parent_and_forked_child_both_send_what_is_theirs(deployment: Deployment) -> None:
+    program = """
+import os, sys
+from streams.client import Client
+client = Client(sys.argv[1])
+client.record(account="acme", prompt="parent, before")
+assert client.flush(20)
+if os.fork() == 0:
+    client.record(account="acme", prompt="child")
+    os._exit(0 if client.close(20) else 1)
+client.record(account="acme", prompt="parent, after")
+assert client.close(20)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+"""
+    subprocess.run([sys.executable, "-c", program, deployment.bootstrap], check=True, timeout=60)
+    events = opened(deployment, deployment.read("intake", 3))
+    said = {content.messages[0].text: event.meta.producer for event, content in events}
+    assert said.keys() == {"parent, before", "child", "parent, after"}
+    assert said["child"] != said["parent, before"] == said["parent, after"]
+
+
 def test_the_asyncio_client_does_the_same(deployment: Deployment) -> None:
     deployment.account("acme", StorageMode.STANDARD)
 
@@ -300,16 +346,14 @@ def test_the_asyncio_client_survives_an_outage(broker: Broker) -> None:
         client = AsyncClient(broker.bootstrap, on_error=lambda problem: None)
         client.record(account="acme", prompt="before")
         assert await client.flush(30)
-        await asyncio.to_thread(broker.kill)
+        broker.freeze()
         for i in range(10):
             client.record(account="acme", prompt=f"meanwhile {i}")
         assert not await client.flush(1)
-        await asyncio.to_thread(broker.start)
-        await asyncio.to_thread(deployment.set_up)
+        broker.thaw()
         assert await client.flush(60), client.statistics
         assert await client.close()
         return dict(client.statistics.dropped)
 
     assert asyncio.run(application()) == {}
-    found = sequences(deployment.read("intake", 10))
-    assert sorted(set(found)) == list(range(2, 12))
+    assert sorted(set(sequences(deployment.read("intake", 11)))) == list(range(1, 12))

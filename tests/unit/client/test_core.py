@@ -14,7 +14,7 @@ from streams.client.config import Limits
 from streams.client.core import Core
 from streams.client.events import KNOWN
 from streams.client.outgoing import Outgoing, repaired
-from streams.client.report import Problem, Reason
+from streams.client.report import REMEDIES, Problem, Reason
 from streams.model import (
     LABELS,
     Account,
@@ -266,6 +266,10 @@ def test_one_conversation_has_one_key_and_an_account_at_most_eight(make_core: Ma
         keys.setdefault(out.draft.meta.conversation, set()).add(out.key)
     assert all(len(found) == 1 for found in keys.values())
     assert 1 < len(set.union(*keys.values())) <= 8
+
+
+def test_every_reason_has_a_remedy() -> None:
+    assert set(REMEDIES) == set(Reason)
 
 
 class Hostile:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from streams.codec.records import encode_account
-from streams.vault.keyring import PublicKeys
-
 from streams.client.follow import Following
 from streams.client.report import Reason
+from streams.codec.records import encode_account, encode_key
 from streams.errors import ComplianceError
-from streams.model import Account, StorageMode
+from streams.model import Account, KeyKind, PublicKey, StorageMode, TransitClass
+from streams.vault.keyring import PublicKeys
 
 STANDARD, NO_STORAGE, EDGE = StorageMode
 
@@ -63,6 +62,15 @@ def test_tombstones_and_strange_keys_change_nothing() -> None:
     known.take("keys", b"k", b"rubbish")
     assert len(known) == 0
     assert told == [Reason.UNREADABLE, Reason.UNREADABLE]
+
+
+def test_a_tombstone_takes_a_key_away() -> None:
+    known, _ = following()
+    key = PublicKey("k", KeyKind.TRANSIT, bytes(32), 0, 100, 200, TransitClass.STANDARD)
+    known.take("keys", b"k", encode_key(key))
+    assert known.keys.transit(TransitClass.STANDARD, 50) == key
+    known.take("keys", b"k", None)
+    assert known.keys.transit(TransitClass.STANDARD, 50) is None
 
 
 def test_a_filter_keeps_other_accounts_out() -> None:
