@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -103,17 +103,18 @@ class Limits:
     """What a client may hold and how long. At a ceiling the newest event is dropped, counted and reported.
 
     `max_bytes` bounds texts and their sealed copies together; `max_events` bounds events not yet acknowledged.
-    `max_age` (seconds) is how long an event waits for a broker, a key or its account before it is dropped.
-    `max_accounts` bounds the accounts that are remembered; edge accounts are always remembered, others beyond the
-    bound travel as accounts that nobody has set: in the protective class.
+    `max_event_bytes` is below what workers take (8 MiB for a whole record). `max_age` (seconds) is how long an event
+    waits for a broker, a key or its account before it is dropped. `max_accounts` bounds the accounts that are
+    remembered; edge accounts are always remembered, others beyond the bound travel as accounts that nobody has set:
+    in the protective class. `follow_age` (seconds) is how long accounts and keys are relied on without contact.
     """
 
     max_bytes: int = 64 * 1024 * 1024
     max_events: int = 50_000
-    max_event_bytes: int = 4 * 1024 * 1024
+    max_event_bytes: int = 8_000_000
     max_age: float = 900.0
     max_accounts: int = 250_000
-    follow_age: float = field(default=30.0)  # seconds without contact until accounts and keys count as unknown
+    follow_age: float = 30.0
 
     def __post_init__(self) -> None:
         wrong = [item.name for item in fields(self) if not getattr(self, item.name) > 0]

