@@ -59,10 +59,11 @@ class EmbeddedBroker:
         arguments = ["--listener-url", url, "--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
         command = [_binary(), "broker", *arguments]
         if self._log is None:
-            self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            # the binary of an installed package, with arguments of our own
+            self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
         else:
             with self._log.open("ab") as file:
-                self._process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+                self._process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)  # noqa: S603
         deadline = time.monotonic() + READY_SECONDS
         while not self._answers():
             if not self.alive or time.monotonic() > deadline:

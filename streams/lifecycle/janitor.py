@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -59,6 +60,10 @@ class KeyVault(Protocol):
 
     def end_due(self) -> Sequence[PublicKey]:
         """Destroy the private halves of keys that are past their end, and return those keys."""
+        ...
+
+    def status(self) -> Mapping[str, Any]:
+        """`keys` by kind, `oldest_readable_day`, how many are `overdue`, and which are `ending` (not yet proven)."""
         ...
 
 
@@ -141,6 +146,7 @@ class Janitor:
         self._clock = clock or (lambda: time.time_ns() // 1_000_000)
         self._live: Sequence[PublicKey] | None = None
         self._ended: dict[str, PublicKey] = {}
+        self._ending: frozenset[str] | None = None
         self._said: set[str] = set()
         self._drifts: set[tuple[str, str]] = set()
         self.last: Round | None = None
@@ -157,10 +163,11 @@ class Janitor:
                 time.sleep(min(left, 0.1))
 
     def round(self) -> Round:
-        """Rotate and end keys, publish what changed, purge behind the commit, look for drift."""
+        """Rotate and end keys, ask what is held, publish what changed, purge behind the commit, look for drift."""
         steps = [
             self._step("rotate", self._rotate),
             self._step("end", self._end),
+            self._step("status", self._status),
             self._step("publish", self._publish),
         ]
         if self._topics:
@@ -202,12 +209,30 @@ class Janitor:
     def _end(self) -> Did:
         ended = self._vault.end_due()
         self._ended.update((key.key_id, key) for key in ended)
+        for key in ended:
+            metrics.VAULT_ENDED.labels(key.kind.value).inc()
         if ended:
             log.info("janitor: %d keys ended: %s", len(ended), ", ".join(key.key_id for key in ended))
         return f"{len(ended)} keys ended", {"ended": len(ended)}
 
+    def _status(self) -> Did:
+        self._ending = None
+        told = self._vault.status()
+        self._ending = frozenset(told["ending"])
+        for kind, number in told["keys"].items():
+            metrics.VAULT_KEYS.labels(kind).set(number)
+        metrics.VAULT_OVERDUE.set(told["overdue"])
+        day = told["oldest_readable_day"]
+        metrics.VAULT_OLDEST.set(self._clock() / 1000 - _start_of(day) if day else 0)
+        if told["overdue"]:
+            log.error("janitor: %d keys are past their end and still exist: act at once", told["overdue"])
+        numbers = {"keys": sum(told["keys"].values()), "overdue": told["overdue"]}
+        return f"{numbers['keys']} private keys, {numbers['overdue']} overdue, oldest day {day or 'none'}", numbers
+
     def _publish(self) -> Did:
-        wanted = changes(self._keys.read(), self._live, self._ended.values(), self._clock())
+        # Only when the vault said what it holds, and what it is still ending, is a key that it did not name gone.
+        live = self._live if self._ending is not None else None
+        wanted = changes(self._keys.read(), live, self._ended.values(), self._clock(), self._ending or frozenset())
         for change in wanted:
             if change.orphan:
                 log.error("janitor: key %s is not in the vault: published as ended, nobody may use it", change.key_id)
@@ -244,6 +269,11 @@ class Janitor:
         self._drifts = now
         longer = sum(drift.keeps_longer for drift in found)
         return f"{len(found)} drifts, {longer} keep longer", {"drifts": len(found), "keeps_longer": longer}
+
+
+def _start_of(day: str) -> float:
+    """The start of a day (YYYY-MM-DD, UTC), in seconds."""
+    return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
 
 
 def purgeable(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from msgspec import structs
@@ -42,12 +42,13 @@ def changes(
     live: Iterable[PublicKey] | None,
     ended: Iterable[PublicKey],
     now_ms: int,
+    ending: Collection[str] = (),
 ) -> list[KeyChange]:
     """What must be written so that the topic agrees with the vault. Applied once more, nothing is left to write.
 
     `live` are all keys that the vault holds, None when it could not say; `ended` those whose private halves it has
-    just destroyed. A key on the topic that the vault does not hold is published as ended, also before its end: what
-    would be sealed to it could never be opened.
+    just destroyed; `ending` the ids that it is still destroying, which stay as they are. A key on the topic that the
+    vault does not hold is published as ended, also before its end: what would be sealed to it could never be opened.
     """
     gone = {key.key_id: structs.replace(key, ended=True) for key in ended}
     held = {key.key_id: key for key in live or () if key.key_id not in gone}
@@ -55,7 +56,7 @@ def changes(
         KeyChange(key.key_id, key) for key in (*held.values(), *gone.values()) if published.get(key.key_id) != key
     ]
     for key_id, key in published.items():
-        if key_id in held or key_id in gone:
+        if key_id in held or key_id in gone or key_id in ending:
             continue
         if key is None:
             if live is not None:  # unreadable, and not the vault's: nobody can use it

@@ -7,6 +7,7 @@ import logging
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -32,10 +33,11 @@ class FakeVault:
         self.keys = {key.key_id: key for key in keys}
         self.now = NOW
         self.down = False
+        self.ending: set[str] = set()
 
     def rotate(self) -> Sequence[PublicKey]:
         self._answer()
-        return list(self.keys.values())
+        return [key for key in self.keys.values() if key.end > self.now]
 
     def end_due(self) -> Sequence[PublicKey]:
         self._answer()
@@ -43,6 +45,13 @@ class FakeVault:
         for key in due:
             del self.keys[key.key_id]
         return due
+
+    def status(self) -> Mapping[str, Any]:
+        self._answer()
+        overdue = [key.key_id for key in self.keys.values() if key.end <= self.now]
+        held = {"transit": len(self.keys), "day": 0}
+        ending = sorted({*overdue, *self.ending})
+        return {"keys": held, "oldest_readable_day": "2023-11-01", "overdue": len(ending), "ending": ending}
 
     def _answer(self) -> None:
         if self.down:
@@ -160,6 +169,21 @@ def test_a_live_key_that_the_vault_does_not_hold_is_published_as_ended_and_said(
     assert "t.9 is not in the vault" in caplog.text
 
 
+def test_a_key_that_the_vault_could_not_prove_gone_is_not_published_as_ended(world: World) -> None:
+    world.steps()
+    world.vault.now = NOW + HOUR
+    del world.vault.keys["t.1"]
+    world.vault.ending = {"t.1"}
+    assert world.steps()["status"].numbers["overdue"] == 1
+    assert world.keys.newest == {"t.1": transit("t.1")}
+    assert metrics.VAULT_OVERDUE._value.get() == 1
+    world.vault.ending = set()
+    world.steps()
+    assert world.keys.newest == {"t.1": structs.replace(transit("t.1"), ended=True)}
+    assert metrics.VAULT_OVERDUE._value.get() == 0
+    assert metrics.VAULT_OLDEST._value.get() == (NOW + HOUR) / 1000 - 1_698_796_800
+
+
 def test_an_unreadable_key_record_is_written_anew_or_taken_off() -> None:
     mine = transit("t.1")
     assert changes({"t.1": None}, [mine], [], NOW) == [KeyChange("t.1", mine)]
@@ -230,7 +254,7 @@ def test_no_purge_step_when_purging_is_off(caplog: pytest.LogCaptureFixture) -> 
     caplog.set_level(logging.INFO)
     world = World()
     janitor = Janitor(world.vault, world.keys, world.cluster, [], "workers", clock=lambda: NOW)
-    assert [step.name for step in janitor.round().steps] == ["rotate", "end", "publish", "drift"]
+    assert [step.name for step in janitor.round().steps] == ["rotate", "end", "status", "publish", "drift"]
 
 
 def get(url: str) -> tuple[int, str]:
