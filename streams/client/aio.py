@@ -119,6 +119,8 @@ class AsyncClient(Surface):
         """Send what is left, for at most about `timeout` seconds, and end. True when nothing was left behind."""
         if self._core.closed:
             return len(self._core.buffer) == 0
+        if len(self._core.buffer):
+            await self.start()
         self._core.closed = True
         delivered = await self.flush(timeout)
         self._stopping = True

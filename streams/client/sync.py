@@ -28,8 +28,8 @@ class Client(Surface):
     Construction raises `SettingsError` for a connection that cannot work, and does not wait for the broker. Behind it
     nothing raises: problems go to `on_error` (called in the background thread, so it should be quick) and to
     `statistics`. Nothing is ever written to disk, so what is not acknowledged when the process ends is lost: call
-    `close()`, or leave it to the exit handler, which takes at most five seconds. A child that the process forks gets
-    an empty buffer, a producer id and threads of its own; the parent keeps and sends what was recorded before.
+    `close()`, or leave it to the exit handler, which takes about five seconds at most. A child that the process forks
+    gets an empty buffer, a producer id and threads of its own; the parent keeps and sends what it recorded before.
     """
 
     def __init__(
@@ -96,8 +96,11 @@ class Client(Surface):
     def flush(self, timeout: float | None = 10.0) -> bool:
         """Wait until the broker has, or the client has dropped, all that was recorded before this call.
 
-        True when that came to pass within `timeout` seconds (None: without end).
+        True when that came to pass within `timeout` seconds (None: without end). Called by `on_error` it does not wait,
+        because it is the sending thread that calls.
         """
+        if self._sending is not None and self._sending.is_current():
+            return len(self._core.buffer) == 0
         done = threading.Event()
         waiter = self._core.buffer.watch(done.set)
         try:

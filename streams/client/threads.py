@@ -65,8 +65,12 @@ class _Loop:
 
     def join(self, timeout: float) -> None:
         """Wait for its end, unless it is the one that asks."""
-        if self._thread is not threading.current_thread() and self._thread.ident is not None:
+        if not self.is_current() and self._thread.ident is not None:
             self._thread.join(timeout)
+
+    def is_current(self) -> bool:
+        """Whether it is this thread that asks."""
+        return self._thread is threading.current_thread()
 
     def _run(self) -> None:
         raise AssertionError("each loop has its own")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import signal
 import subprocess
@@ -14,10 +15,12 @@ from time import monotonic, time
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
+from streams.cli import cli
 from streams.client import AsyncClient, Client, Limits, Problem, StorageMode
 from streams.codec.intake import Intake
 from streams.codec.records import decode_content, encode_account, encode_key
@@ -37,7 +40,7 @@ pytestmark = [
 
 CANARY = "canary-77ab03"
 HOUR = 3_600_000
-TOPICS = {"intake": 2, "signals": 2, "accounts": 1, "keys": 1}
+TOPICS = {"intake": 2, "intake.plain": 2, "signals": 2, "accounts": 1, "keys": 1}
 
 
 class Deployment:
@@ -260,6 +263,17 @@ def test_a_program_that_just_ends_has_sent_its_events(deployment: Deployment) ->
     subprocess.run([sys.executable, "-c", program, deployment.bootstrap], check=True, timeout=60)
     ((_, content),) = opened(deployment, deployment.read("intake", 1))
     assert content.messages[0].text == "the last words"
+
+
+@pytest.mark.parametrize("topic", ["intake", "intake.plain"])
+def test_the_command_sends_lines(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, topic: str) -> None:
+    monkeypatch.setenv("STREAMS_KAFKA__BOOTSTRAP", deployment.bootstrap)
+    lines = f'{{"prompt": "{CANARY}"}}\n' * 3
+    arguments = ["send", "--account", "acme", "--topic", topic, "--json"]
+    result = CliRunner().invoke(cli, arguments, input=lines, standalone_mode=False)
+    assert (result.return_value, json.loads(result.stdout)["sent"]) == (0, 3)
+    records = deployment.read(topic, 3)
+    assert [CANARY.encode() in record.value for record in records] == [topic == "intake.plain"] * 3
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -68,6 +68,7 @@ def test_nothing_is_written_to_disk(nowhere: str, tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of newer Pythons, about fork and threads
 def test_a_forked_child_begins_anew_and_the_parent_keeps_its_events(nowhere: str) -> None:
     client = Client(nowhere)
     client.record(account="acme", prompt="the parent's")
@@ -97,6 +98,7 @@ def test_the_callback_may_use_the_client(nowhere: str) -> None:
         told.append(problem)
         if len(told) == 1:
             client.record(account="acme", prompt="from the callback")
+            assert not client.flush(None)
             client.close(0.01)
 
     client = Client(nowhere, on_error=again)
