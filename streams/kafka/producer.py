@@ -1,0 +1,183 @@
+"""Delivery in waves: records grouped by partition into batches of our own filling, all acknowledged before it is done.
+
+`create_batch` and `send_batch` cost a tenth of `send` for each record. A record too large to travel with others goes in
+a batch of its own, so that a refusal names the guilty one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from aiokafka.partitioner import murmur2
+
+from streams.errors import BrokerUnavailable, ComplianceError, DeliveryError
+from streams.kafka.clients import aiokafka_arguments
+from streams.settings import KafkaSettings
+
+__all__ = ["BatchProducer", "Out", "TooLarge", "partition_of"]
+
+BATCH_BYTES = 900_000  # below the default limit of a topic, 1,048,588
+LARGEST_REQUEST = 64 * 1024 * 1024
+
+
+class Out(NamedTuple):
+    """One record to deliver. Without a partition, the key decides (murmur2, as Kafka's own clients)."""
+
+    topic: str
+    partition: int | None
+    key: bytes
+    value: bytes
+
+    def __repr__(self) -> str:
+        return f"<Out {self.topic}[{self.partition}] {len(self.value)} bytes>"
+
+
+class TooLarge(ComplianceError):
+    """Records that no retry will get through: their positions in what was to be delivered. All others are delivered."""
+
+    def __init__(self, indices: frozenset[int]) -> None:
+        super().__init__(f"{len(indices)} records are larger than their topics take")
+        self.indices = indices
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition that Kafka's default partitioner gives a key."""
+    hashed: int = murmur2(key)
+    return (hashed & 0x7FFFFFFF) % partitions
+
+
+class _Filled(NamedTuple):
+    batch: Any
+    indices: list[int]
+
+
+class BatchProducer:
+    """Delivers waves with acks=all, idempotently. An asynchronous context manager, for one event loop."""
+
+    def __init__(self, settings: KafkaSettings, timeout: float = 30.0) -> None:
+        self._settings = settings
+        self._timeout = timeout
+        self._producer: Any = None
+        self._partitions: dict[str, int] = {}
+
+    async def __aenter__(self) -> Self:
+        self._producer = AIOKafkaProducer(
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=LARGEST_REQUEST,
+            linger_ms=0,
+            request_timeout_ms=int(self._timeout * 1000),
+            **aiokafka_arguments(self._settings),
+        )
+        try:
+            await self._producer.start()
+        except (KafkaError, OSError) as error:
+            await self._producer.stop()
+            raise self._gone(error) from None
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # What is still under way was not acknowledged to anybody: do not wait for it longer than for a wave.
+        try:
+            await asyncio.wait_for(self._producer.stop(), self._timeout)
+        except (KafkaError, OSError, TimeoutError) as stopped:
+            if error is None:
+                raise self._gone(stopped) from None
+
+    async def partitions(self, topic: str) -> int:
+        """How many partitions a topic has, as last learnt."""
+        known = self._partitions.get(topic)
+        if known is None:
+            try:
+                known = self._partitions[topic] = len(await self._producer.partitions_for(topic))
+            except (KafkaError, OSError) as error:
+                raise self._gone(error) from None
+        return known
+
+    async def deliver(self, items: Sequence[Out]) -> None:
+        """Return once all in-sync replicas have all records.
+
+        `TooLarge` names those that never will be taken, once all others are delivered; `DeliveryError` that nobody
+        knows what was delivered: deliver all again, or stop.
+        """
+        if not items:
+            return
+        grouped: dict[tuple[str, int], list[int]] = {}
+        for index, item in enumerate(items):
+            partition = item.partition
+            if partition is None:
+                partition = partition_of(item.key, await self.partitions(item.topic))
+            grouped.setdefault((item.topic, partition), []).append(index)
+        lines = [self._send_line(place, self._fill(items, indices)) for place, indices in grouped.items()]
+        results = await asyncio.gather(*lines, return_exceptions=True)
+        large: set[int] = set()
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result if isinstance(result, DeliveryError | asyncio.CancelledError) else self._failed(result)
+            large |= result
+        if large:
+            raise TooLarge(frozenset(large))
+
+    def _fill(self, items: Sequence[Out], indices: list[int]) -> list[_Filled]:
+        filled: list[_Filled] = []
+        current: _Filled | None = None
+        for index in indices:
+            item = items[index]
+            alone = len(item.value) + len(item.key) > BATCH_BYTES // 2
+            if current is None or alone or not self._append(current, item, index):
+                current = _Filled(self._producer.create_batch(), [])
+                self._append(current, item, index)
+                filled.append(current)
+            if alone:
+                current = None
+        return filled
+
+    @staticmethod
+    def _append(filled: _Filled, item: Out, index: int) -> bool:
+        if filled.batch.append(timestamp=None, key=item.key, value=item.value) is None:
+            return False
+        filled.indices.append(index)
+        return True
+
+    async def _send_line(self, place: tuple[str, int], line: list[_Filled]) -> set[int]:
+        """Send the batches of one partition; the positions of those that are too large."""
+        topic, partition = place
+        large: set[int] = set()
+        waiting = []
+        for filled in line:
+            filled.batch.close()
+            try:
+                async with asyncio.timeout(self._timeout):
+                    waiting.append((filled, await self._producer.send_batch(filled.batch, topic, partition=partition)))
+            except (KafkaError, OSError, TimeoutError, AssertionError) as error:
+                raise self._failed(error, topic) from None
+        for filled, future in waiting:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    await future
+            except (MessageSizeTooLargeError, RecordListTooLargeError):
+                large.update(filled.indices)
+            except (KafkaError, OSError, TimeoutError) as error:
+                raise self._failed(error, topic) from None
+        return large
+
+    def _failed(self, error: BaseException, topic: str = "") -> DeliveryError:
+        where = f" to {topic}" if topic else ""
+        return DeliveryError(
+            f"delivery{where} at {self._settings.bootstrap} failed: {type(error).__name__}. Nothing of this batch is "
+            "committed; it is done again once the broker takes it"
+        )
+
+    def _gone(self, error: BaseException) -> BrokerUnavailable:
+        return BrokerUnavailable(
+            f"Kafka at {self._settings.bootstrap} does not answer ({type(error).__name__}): is it running, and is "
+            "kafka.bootstrap right?"
+        )
