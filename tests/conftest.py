@@ -1,0 +1,30 @@
+"""Brokers for tests: `broker` is the embedded one, `kafka` a real Kafka, each started once a session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from streams.kafka.embedded import EmbeddedBroker
+from tests.kafka_server import KafkaServer, missing
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[EmbeddedBroker]:
+    """The embedded broker."""
+    with EmbeddedBroker() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """A real Kafka. Skipped, with a line that says why, where Java or Maven is missing; under CI it must run."""
+    why = missing()
+    if why and os.environ.get("CI") == "true":
+        pytest.fail(why)
+    if why:
+        pytest.skip(why)
+    with KafkaServer(tmp_path_factory.mktemp("kafka")) as running:
+        yield running

@@ -1,0 +1,159 @@
+"""A real Apache Kafka (KRaft, one node) for tests: from Maven Central once, then from `.cache/kafka`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from types import TracebackType
+
+__all__ = ["VERSION", "KafkaServer", "missing"]
+
+VERSION = "4.1.0"
+CACHE = Path(__file__).parents[1] / ".cache" / "kafka" / VERSION
+READY_SECONDS = 60.0
+_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>local</groupId><artifactId>kafka-for-tests</artifactId><version>1</version><dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{version}</version></dependency>
+<dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>2.24.3</version>
+</dependency></dependencies></project>"""
+_PROPERTIES = """process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={folder}/data
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+log.retention.check.interval.ms=1000
+log.segment.delete.delay.ms=0
+log.initial.task.delay.ms=1000
+replica.fetch.max.bytes=16777216
+{extra}
+"""
+
+
+def missing() -> str | None:
+    """What keeps a real Kafka from running here, or None."""
+    lacking = [name for name in ("java", "mvn") if shutil.which(name) is None]
+    if CACHE.is_dir() and shutil.which("java"):
+        return None
+    return f"a real Kafka needs {' and '.join(lacking)} (Java 17, Maven)" if lacking else None
+
+
+def libraries() -> Path:
+    """The folder of jars, fetched once. Two test runs at once do no harm: the first to finish wins."""
+    if CACHE.is_dir():
+        return CACHE
+    CACHE.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE.parent) as folder:
+        (Path(folder) / "pom.xml").write_text(_POM.format(version=VERSION), encoding="utf-8")
+        libs = Path(folder) / "libs"
+        command = ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={libs}", "-DincludeScope=runtime"]
+        subprocess.run(command, cwd=folder, check=True, timeout=300)
+        try:
+            libs.rename(CACHE)
+        except OSError:
+            assert CACHE.is_dir(), "another run should have fetched them"
+    return CACHE
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class KafkaServer:
+    """One broker over `folder`; it can be stopped, killed and started again with what it holds."""
+
+    def __init__(self, folder: Path, extra: str = "") -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._java = ["java", "-Xms256m", "-Xmx512m", "-cp", f"{libraries()}/*"]
+        self._properties = folder / "server.properties"
+        text = _PROPERTIES.format(port=self.port, controller=free_port(), folder=folder, extra=extra)
+        self._properties.write_text(text, encoding="utf-8")
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        format_it = [*self._java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c"]
+        with (folder / "format.log").open("wb") as log:
+            subprocess.run([*format_it, str(self._properties)], check=True, timeout=60, stdout=log, stderr=log)
+
+    @property
+    def bootstrap(self) -> str:
+        """Where clients reach it."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def data(self) -> Path:
+        """The folder of its logs."""
+        return self.folder / "data"
+
+    def __enter__(self) -> KafkaServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start, and wait until it takes connections."""
+        environment = {**os.environ, "LOG_DIR": str(self.folder)}
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._java, "kafka.Kafka", str(self._properties)],
+                stdout=log, stderr=log, env=environment, cwd=self.folder,
+            )  # fmt: skip
+        deadline = time.monotonic() + READY_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"Kafka did not start; see {self.folder / 'server.log'}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Stop cleanly."""
+        self._end(kill=False)
+
+    def kill(self) -> None:
+        """Kill with signal 9."""
+        self._end(kill=True)
+
+    def _end(self, kill: bool) -> None:
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        if kill:
+            process.kill()
+        else:
+            process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            probe.settimeout(0.5)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
