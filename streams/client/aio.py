@@ -58,6 +58,7 @@ class AsyncClient(Surface):
             limits=limits or Limits(),
         )
         self._core = Core(options, self._wake)
+        self._names = {options.prefix + topic: topic for topic in FOLLOWED}
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -214,6 +215,7 @@ class AsyncClient(Surface):
     async def _follow_for_ever(self) -> None:
         while not self._stopping:
             consumer = AIOKafkaConsumer(
+                *self._names,
                 **aiokafka_arguments(self._core.options.connection),
                 auto_offset_reset="earliest",
                 enable_auto_commit=False,
@@ -230,22 +232,19 @@ class AsyncClient(Surface):
             await asyncio.sleep(0.5)
 
     async def _follow(self, consumer: Any) -> None:
-        prefix = self._core.options.prefix
-        names = {prefix + topic: topic for topic in FOLLOWED}
-        parts = await _partitions(consumer, names)
-        consumer.assign(parts)
-        await consumer.seek_to_beginning(*parts)
+        """Without a group the consumer has all partitions of its topics, and notices when there are more."""
         ends: dict[TopicPartition, int] = {}
         looked = -CHECK_SECONDS
         while True:
             if monotonic() - looked >= CHECK_SECONDS:
-                if await _partitions(consumer, names) != parts:
-                    return  # partitions were added: begin anew
+                parts = sorted(consumer.assignment())
+                if {part.topic for part in parts} != self._names.keys():
+                    raise BrokerUnavailable(f"{' or '.join(self._names)} is not there")
                 ends = await asyncio.wait_for(consumer.end_offsets(parts), 5.0)
                 looked = monotonic()
             for part, records in (await consumer.getmany(timeout_ms=500, max_records=1_000)).items():
                 for record in records:
-                    self._core.following.take(names[part.topic], record.key, record.value)
+                    self._core.following.take(self._names[part.topic], record.key, record.value)
             if all([await consumer.position(part) >= end for part, end in ends.items()]):
                 self._core.following.caught_up(looked)
                 self._ready.set()
@@ -257,17 +256,6 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-async def _partitions(consumer: Any, names: Iterable[str]) -> list[TopicPartition]:
-    known = await asyncio.wait_for(consumer.topics(), 5.0)
-    parts = []
-    for name in names:
-        numbers = consumer.partitions_for_topic(name) if name in known else None
-        if not numbers:
-            raise BrokerUnavailable(f"topic {name} is not there")
-        parts += [TopicPartition(name, number) for number in sorted(numbers)]
-    return parts
 
 
 async def _within(waited: Any, seconds: float | None) -> bool:

@@ -55,7 +55,8 @@ def load_edge_detectors() -> Detectors:
     """The detectors of the extra `[edge]`; the same code and lexicons as the worker's."""
     from streams.detect import load_detectors
 
-    return load_detectors()
+    detectors: Detectors = load_detectors()
+    return detectors
 
 
 class Core:

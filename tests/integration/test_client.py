@@ -9,27 +9,20 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from time import monotonic, time
-from typing import Any
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
 
 from streams.cli import cli
 from streams.client import AsyncClient, Client, Limits, Problem, StorageMode
 from streams.codec.intake import Intake
-from streams.codec.records import decode_content, encode_account, encode_key
-from streams.errors import Code
 from streams.kafka.embedded import EmbeddedBroker
-from streams.model import Account, Content, KeyKind, PublicKey, SealedEvent, Signal, TransitClass
-from streams.model.record import Record
+from streams.model import Signal
 from streams.model.routing import record_key
-from streams.vault.transit import TransitOpener
+from tests.integration.client_deployment import Deployment, opened, received, sequences, until
+from tests.kafka_server import KafkaServer
 
 pytestmark = [
     pytest.mark.broker,
@@ -39,61 +32,6 @@ pytestmark = [
 ]
 
 CANARY = "canary-77ab03"
-HOUR = 3_600_000
-TOPICS = {"intake": 2, "intake.plain": 2, "signals": 2, "accounts": 1, "keys": 1}
-
-
-class Deployment:
-    """A broker with topics, two transit keys, and an eye on all that is sent to it."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self.bootstrap = bootstrap
-        self.privates: dict[str, X25519PrivateKey] = {}
-
-    def set_up(self) -> None:
-        admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
-        admin.create_topics([NewTopic(f"compliance.{name}", count, 1) for name, count in TOPICS.items()])
-        admin.close()
-        for transit_class in TransitClass:
-            self.privates[f"t-{transit_class.value}"] = private = X25519PrivateKey.generate()
-            now = int(time() * 1000)
-            key = PublicKey(
-                key_id=f"t-{transit_class.value}",
-                kind=KeyKind.TRANSIT,
-                public=private.public_key().public_bytes_raw(),
-                seal_from=now - 1000,
-                seal_until=now + HOUR,
-                end=now + 2 * HOUR,
-                transit_class=transit_class,
-            )
-            self.put("keys", key.key_id, encode_key(key))
-
-    def put(self, topic: str, key: str, value: bytes) -> None:
-        producer = KafkaProducer(bootstrap_servers=self.bootstrap)
-        producer.send(f"compliance.{topic}", key=key.encode(), value=value).get(10)
-        producer.close()
-
-    def account(self, name: str, mode: StorageMode, version: int = 1) -> None:
-        self.put("accounts", name, encode_account(Account(account=name, mode=mode, version=version)))
-
-    def read(self, topic: str, count: int, seconds: float = 20.0) -> list[Any]:
-        """The first records of a topic, `count` of them at least, or as many as came in time."""
-        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
-        parts = [TopicPartition(f"compliance.{topic}", number) for number in range(TOPICS[topic])]
-        consumer.assign(parts)
-        found: list[Any] = []
-        until = monotonic() + seconds
-        while len(found) < count and monotonic() < until:
-            found += [record for records in consumer.poll(timeout_ms=200).values() for record in records]
-        consumer.close()
-        return found
-
-    def ended(self, topic: str) -> int:
-        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap)
-        parts = [TopicPartition(f"compliance.{topic}", number) for number in range(TOPICS[topic])]
-        total = int(sum(consumer.end_offsets(parts).values()))
-        consumer.close()
-        return total
 
 
 class Broker(EmbeddedBroker):
@@ -106,14 +44,6 @@ class Broker(EmbeddedBroker):
     def thaw(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
-
-
-def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait for a condition, by looking at it."""
-    limit, pause = monotonic() + seconds, threading.Event()
-    while not condition():
-        assert monotonic() < limit, "the condition did not come to pass"
-        pause.wait(0.05)
 
 
 @pytest.fixture
@@ -129,33 +59,6 @@ def deployment(broker: Broker) -> Deployment:
     made = Deployment(broker.bootstrap)
     made.set_up()
     return made
-
-
-def received(record: Any) -> Record:
-    return Record(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value)
-
-
-def decoded(records: list[Any]) -> list[SealedEvent]:
-    intake = Intake("cell", bytes(32), 10**7, {"compliance.intake": "sealed"})
-    events = intake.decode([received(record) for record in records])
-    sealed = [event for event in events if isinstance(event, SealedEvent)]
-    assert len(sealed) == len(events)
-    return sealed
-
-
-def sequences(records: list[Any]) -> list[int]:
-    return sorted(event.meta.sequence or 0 for event in decoded(records))
-
-
-def opened(deployment: Deployment, records: list[Any]) -> list[tuple[SealedEvent, Content]]:
-    """What the worker would read, with the private keys of the deployment."""
-    events = decoded(records)
-    opener = TransitOpener()
-    for key_id, private in deployment.privates.items():
-        opener.put(key_id, private.private_bytes_raw(), int(time() * 1000) + HOUR)
-    contents = opener.open(events, int(time() * 1000))
-    assert not [code for code in contents if isinstance(code, Code)]
-    return [(event, decode_content(data)) for event, data in zip(events, contents, strict=True)]  # type: ignore[arg-type]
 
 
 def test_events_arrive_sealed_and_open_with_the_workers_keys(deployment: Deployment) -> None:
@@ -339,3 +242,47 @@ def test_the_asyncio_client_survives_an_outage(broker: Broker) -> None:
 
     assert asyncio.run(application()) == {}
     assert sorted(set(sequences(deployment.read("intake", 11)))) == list(range(1, 12))
+
+
+def outage(server: KafkaServer, record: Callable[[int], object]) -> None:
+    """Kill the broker with signal 9, go on recording, and start it again with what it holds."""
+    server.kill()
+    for i in range(20):
+        record(i)
+    server.start()
+
+
+@pytest.fixture
+def own_kafka(kafka: KafkaServer, tmp_path: Path) -> Iterator[KafkaServer]:
+    """A real Kafka that may be killed; `kafka` says whether one can run here."""
+    with KafkaServer(tmp_path) as running:
+        yield running
+    gc.collect()
+
+
+@pytest.mark.kafka
+def test_a_real_broker_killed_with_signal_9_costs_neither_client_an_event(own_kafka: KafkaServer) -> None:
+    deployment = Deployment(own_kafka.bootstrap)
+    deployment.set_up()
+
+    def recorder(client: Client | AsyncClient) -> Callable[[int], object]:
+        return lambda i: client.record(account="acme", prompt=f"event {i}", conversation=f"c{i % 3}")
+
+    async def application() -> str:
+        async with AsyncClient(own_kafka.bootstrap, on_error=lambda problem: None) as client:
+            recorder(client)(0)
+            assert await client.flush(30)
+            await asyncio.to_thread(outage, own_kafka, recorder(client))
+            assert await client.flush(90), client.statistics
+            return client.producer
+
+    with Client(own_kafka.bootstrap, on_error=lambda problem: None) as client:
+        recorder(client)(0)
+        assert client.flush(30)
+        outage(own_kafka, recorder(client))
+        assert client.flush(90), client.statistics
+        asynchronous = asyncio.run(application())
+    found: dict[str | None, set[int]] = {}
+    for event, _ in opened(deployment, deployment.read("intake", 42)):
+        found.setdefault(event.meta.producer, set()).add(event.meta.sequence or 0)
+    assert found == {client.producer: set(range(1, 22)), asynchronous: set(range(1, 22))}
