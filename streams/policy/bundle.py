@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from streams.model import LABELS, Action, Area, Severity, Stage, Truth, Verdict
 from streams.policy.meaning import Compiler, Judge, Rate, Reads, Vocabulary
-from streams.policy.mistakes import Mistake, Text
+from streams.written.mistakes import Mistake, Text
 from streams.policy.syntax import Expression, Fault, parse
 from streams.policy.view import BLANK, View
 

@@ -15,6 +15,7 @@ LAYERS = (
     "model",
     "settings",
     "metrics",
+    "written",
     "detect",
     "policy",
     "pipeline",
@@ -27,7 +28,7 @@ LAYERS = (
     "demo",
     "cli",
 )
-CORE = ("model", "detect", "policy", "pipeline")
+CORE = ("model", "written", "detect", "policy", "pipeline")
 IMPURE = {
     "aiokafka",
     "aiohttp",
@@ -43,7 +44,7 @@ IMPURE = {
 }
 HOMES = {
     "faust": ("kafka", "worker"),
-    "aiokafka": ("kafka", "client", "worker"),
+    "aiokafka": ("kafka", "client"),
     "kafka": ("kafka", "client"),
     "avro": ("codec",),
     "fastavro": ("codec",),
@@ -53,7 +54,7 @@ HOMES = {
     "pycld2": ("detect",),
     "cryptography": ("vault",),
     "sqlite3": ("vault",),
-    "yaml": ("detect", "policy"),
+    "yaml": ("written", "detect", "policy"),
     "click": ("cli",),
     "rich": ("cli", "demo"),
 }

@@ -46,7 +46,7 @@ class PolicyMistakes(PolicyError):
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(sorted(mistakes))
         number = len(self.mistakes)
-        title = "1 mistake in the policy" if number == 1 else f"{number} mistakes in the policy"
+        title = "1 mistake" if number == 1 else f"{number} mistakes"
         super().__init__("\n\n".join([title, *map(str, self.mistakes)]))
 
 

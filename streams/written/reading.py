@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from streams.policy.mistakes import Mistake, Text, did_you_mean
+from streams.written.mistakes import Mistake, Text, did_you_mean
 
 __all__ = ["Entry", "File"]
 
