@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -44,6 +45,14 @@ class Broker(EmbeddedBroker):
     def thaw(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture(autouse=True)
+def _quiet_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An outage makes the libraries log tracebacks; captured ones would hold their sockets for the whole session."""
+    for name in ("kafka", "aiokafka"):
+        monkeypatch.setattr(logging.getLogger(name), "propagate", False)
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [logging.NullHandler()])
 
 
 @pytest.fixture
