@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from streams.model import LABELS, Action, Area, Severity, Stage, Truth, Verdict
 from streams.policy.meaning import Compiler, Judge, Rate, Reads, Vocabulary
-from streams.written.mistakes import Mistake, Text
 from streams.policy.syntax import Expression, Fault, parse
 from streams.policy.view import BLANK, View
+from streams.written.mistakes import Mistake, Text
 
 __all__ = ["LANGUAGE", "Bundle", "Condition", "Obligation", "Rule"]
 

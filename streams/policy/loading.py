@@ -9,9 +9,9 @@ from streams.errors import PolicyError
 from streams.model import AREAS, CATEGORY_AREA, CATEGORY_REQUIREMENT, INDEX, TRAITS, Action, Area, Severity, Stage
 from streams.policy.bundle import LANGUAGE, Bundle, Condition, Obligation, Rule
 from streams.policy.meaning import Vocabulary
+from streams.policy.timeline import Timeline
 from streams.written.mistakes import Mistake, PolicyMistakes, did_you_mean
 from streams.written.reading import ID, Entry, File
-from streams.policy.timeline import Timeline
 
 __all__ = ["REQUIREMENTS", "load_bundle", "load_timeline"]
 

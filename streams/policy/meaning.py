@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.model import CATEGORY_AREA, INDEX, TRAITS, Audience, Kind, StorageMode
-from streams.policy.mistakes import did_you_mean
 from streams.policy.syntax import And, Call, Compare, Expression, Fault, Name, Not, Number, Or, Reading
 from streams.policy.view import View
+from streams.written.mistakes import did_you_mean
 
 __all__ = [
     "FACTS",
     "FUNCTIONS",
+    "LONGEST_WINDOW",
     "SIMULATED",
     "WORDS",
     "Compiler",
@@ -58,7 +59,7 @@ FUNCTIONS: dict[str, str] = {
     "rate": "rate(label, minutes=60) >= number: events of one account in a window",
 }
 _SAYABLE = ("reviewed", "audience", "simulated")
-_LONGEST_WINDOW = 24 * 60  # the counts topic keeps 48 hours
+LONGEST_WINDOW = 24 * 60  # the counts topic keeps 48 hours
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Compiler:
         if isinstance(node, Or):
             return _some([self.compile(part, positive) for part in node.parts])
         if isinstance(node, Not):
-            return _opposite(self.compile(node.inner, not positive))
+            return self._not(node, positive)
         if isinstance(node, Compare):
             return self._compare(node, positive)
         if isinstance(node, Call):
@@ -131,6 +132,13 @@ class Compiler:
             hint = f"numbers here go from {lowest} to {highest}"
             raise Fault(value.start, value.end, f"{value.value} is out of range", hint)
         return value.value
+
+    def _not(self, node: Not, positive: bool) -> Judge:
+        before = len(self.reads.rates)
+        inner = self.compile(node.inner, not positive)
+        if len(self.reads.rates) != before:
+            raise Fault(node.start, node.end, "a rate can only be too high", "leave out the not")
+        return _opposite(inner)
 
     def _fact(self, node: Name) -> Judge:
         if node.text in FACTS:
@@ -163,7 +171,7 @@ class Compiler:
             hint = "compare numbers with >=, >, < or <="
             raise Fault(node.start, node.end, f'"{node.operator}" does not fit a number', hint)
         if name == "rate":
-            return self._rate(node, call, positive)
+            return self._rate(node, call)
         index = self._label(call, name)
         limit = self.limit(node.values[0]) + (node.operator in (">", "<="))
         upward = node.operator in (">=", ">")
@@ -186,16 +194,16 @@ class Compiler:
         kind = "category" if name == "score" else "trait"
         raise Fault(word.start, word.end, f'unknown {kind} "{word.text}"', did_you_mean(word.text, known))
 
-    def _rate(self, node: Compare, call: Call, positive: bool) -> Judge:
+    def _rate(self, node: Compare, call: Call) -> Judge:
         word = self._one(call, "minutes")
         if word.text not in INDEX:
             raise Fault(word.start, word.end, f'unknown label "{word.text}"', did_you_mean(word.text, list(INDEX)))
         if not call.options:
             raise Fault(call.start, call.end, "rate(…) needs a window", f"write rate({word.text}, minutes=60)")
-        if not positive or node.operator not in (">=", ">"):
+        if node.operator not in (">=", ">"):
             hint = "a rate rule says how many are too many: rate(…) >= number"
             raise Fault(node.start, node.end, "a rate can only be too high", hint)
-        minutes = self.limit(call.options[0][1], 1, _LONGEST_WINDOW)
+        minutes = self.limit(call.options[0][1], 1, LONGEST_WINDOW)
         least = self.limit(node.values[0], 1, 1_000_000) + (node.operator == ">")
         self.reads.rates.append(Rate(word.text, minutes, least))
         return _never  # a rate is judged over many events, by `rates.py`

@@ -25,7 +25,9 @@ class Segment:
     def __init__(self, starts: int, bundle: Bundle, rules: Iterable[Rule]) -> None:
         self.starts = starts
         self.bundle = bundle
-        self.rules = tuple(sorted((rule for rule in rules if not rule.rates), key=lambda rule: rule.order))
+        ordered = sorted(rules, key=lambda rule: rule.order)
+        self.rules = tuple(rule for rule in ordered if not rule.rates)
+        self.rate_rules = tuple(rule for rule in ordered if rule.rates)
         self.clean = Decision(bundle.digest, bundle.version)
         self._awake: list[int] = []
         self._by_label: list[list[int]] = [[] for _ in LABELS]
