@@ -1,0 +1,137 @@
+"""All detectors together: contents in, detections out. The edge SDK, the worker and the command line run this same one.
+
+A detector that raises is tried again text by text; what it cannot do becomes a gap, and its neighbours' findings stay.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from streams.detect.clues import LexiconDetector
+from streams.detect.detector import Detector
+from streams.detect.language import language_of
+from streams.detect.lexicon import load_lexicon
+from streams.detect.marker import MarkerDetector
+from streams.detect.normalise import views
+from streams.detect.personal_data import PersonalDataDetector
+from streams.detect.scan import Scanner
+from streams.detect.text import Text
+from streams.model import INDEX, LABELS, NO_SCORES, Content, Finding, Gap, GapReason, Shape
+from streams.pipeline import Detection
+
+__all__ = ["DetectorSet", "load"]
+
+WHOLE = 200_000  # characters of one message that are judged whole; of a longer one, its head and tail
+HEAD, TAIL = 150_000, 50_000
+MOST_FINDINGS = 64
+EVASION = INDEX["evasion"]
+DISGUISED_FROM = 50  # a disguise that hid something of at least this score is an evasion
+
+
+class DetectorSet:
+    """Implements `pipeline.Detectors`. Safe for several threads: nothing of a call is kept."""
+
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        self.detectors = tuple(detectors)
+        self._scanner = Scanner({detector.name: detector.patterns for detector in detectors})
+        named = "\n".join(f"{detector.name}/{detector.version}" for detector in detectors)
+        self.digest = hashlib.blake2b(named.encode(), digest_size=8).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"<DetectorSet {self.digest} {', '.join(detector.name for detector in self.detectors)}>"
+
+    def detect(self, contents: Sequence[Content]) -> list[Detection]:
+        """One detection for each content, in order. Never raises for content."""
+        texts: list[Text] = []
+        truncated: set[int] = set()
+        for owner, content in enumerate(contents):
+            for number, message in enumerate(content.messages):
+                for base, part in _parts(message.text):
+                    texts += _views(owner, number, base, part)
+                if len(message.text) > WHOLE:
+                    truncated.add(owner)
+        self._scanner.scan(texts)
+        findings: list[list[Finding]] = [[] for _ in contents]
+        gaps: list[set[Gap]] = [set() for _ in contents]
+        for owner in truncated:
+            gaps[owner].update(Gap(detector.name, GapReason.TRUNCATED) for detector in self.detectors)
+        for detector in self.detectors:
+            self._ask(detector, texts, findings, gaps)
+        shapes = self._shapes(contents, texts, gaps)
+        return [_detection(*one) for one in zip(findings, gaps, shapes, strict=True)]
+
+    def _ask(
+        self, detector: Detector, texts: Sequence[Text], findings: list[list[Finding]], gaps: list[set[Gap]]
+    ) -> None:
+        concerned = [text for text in texts if detector.name in text.hits]
+        try:
+            found = detector.find(concerned)
+        except Exception:
+            found = [self._alone(detector, text, gaps) for text in concerned]
+        for text, some in zip(concerned, found, strict=True):
+            if some:
+                findings[text.owner] += some
+                if text.disguised and (hidden := max(f.score for f in some)) >= DISGUISED_FROM:
+                    spans = some[0].spans
+                    findings[text.owner].append(Finding(EVASION, hidden, spans, "normalise/1", "disguise"))
+
+    @staticmethod
+    def _alone(detector: Detector, text: Text, gaps: list[set[Gap]]) -> list[Finding]:
+        try:
+            return detector.find([text])[0]
+        except Exception:
+            gaps[text.owner].add(Gap(detector.name, GapReason.FAILED))
+            return []
+
+    def _shapes(self, contents: Sequence[Content], texts: Sequence[Text], gaps: list[set[Gap]]) -> list[Shape]:
+        """Sizes, and the language of the longest message; a language that a detector does not know leaves a gap."""
+        longest: dict[int, Text] = {}
+        windows: dict[int, int] = {}
+        for text in texts:
+            if not text.disguised:
+                windows[text.owner] = windows.get(text.owner, 0) + 1
+                if text.owner not in longest or len(text.view) > len(longest[text.owner].view):
+                    longest[text.owner] = text
+        shapes = []
+        for owner, content in enumerate(contents):
+            language = language_of(longest[owner].view) if owner in longest else "un"
+            for detector in self.detectors:
+                if detector.languages is not None and language != "un" and language not in detector.languages:
+                    gaps[owner].add(Gap(detector.name, GapReason.UNSUPPORTED_LANGUAGE))
+            shapes.append(Shape(len(content), len(content.messages), language, windows.get(owner, 0)))
+        return shapes
+
+
+def _parts(text: str) -> list[tuple[int, str]]:
+    """What of a message is judged, with where it starts: all of it, or head and tail of one beyond the bound."""
+    if len(text) <= WHOLE:
+        return [(0, text)] if text else []
+    return [(0, text[:HEAD]), (len(text) - TAIL, text[-TAIL:])]
+
+
+def _views(owner: int, message: int, base: int, part: str) -> list[Text]:
+    made = []
+    for number, view in enumerate(views(part)):
+        if view.text:
+            disguised = view.disguised if number == 0 else True
+            made.append(Text(owner, message, view.text, view.offsets, base, disguised))
+    return made
+
+
+def _detection(findings: list[Finding], gaps: set[Gap], shape: Shape) -> Detection:
+    in_order = tuple(sorted(gaps, key=lambda gap: (gap.detector, gap.reason))) if gaps else ()
+    if not findings:
+        return Detection(NO_SCORES, (), in_order, shape)
+    scores = bytearray(len(LABELS))
+    for finding in findings:
+        if finding.score > scores[finding.label]:
+            scores[finding.label] = finding.score
+    findings.sort(key=lambda f: (-f.score, f.label, f.clue))
+    return Detection(bytes(scores), tuple(findings[:MOST_FINDINGS]), in_order, shape)
+
+
+def load(lexicons: Path | None = None) -> DetectorSet:
+    """All detectors. A new one is added here."""
+    return DetectorSet([LexiconDetector(load_lexicon(lexicons)), PersonalDataDetector(), MarkerDetector()])

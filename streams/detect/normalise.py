@@ -1,0 +1,145 @@
+"""Undoes disguises, and keeps the way back: every character of a view knows where it stands in the original.
+
+The first view is the text folded: NFKC, lower case, look-alike letters of other alphabets inside Latin words, without
+zero-width and control characters. Clean ASCII takes one table look-up a character. Further views are made only where a
+cheap sign calls for them: spaced letters, digits for letters, base64, reversed words.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import unicodedata
+from collections.abc import Iterator
+from itertools import chain
+from typing import NamedTuple
+
+__all__ = ["View", "folded", "views"]
+
+_CONTROLS = dict.fromkeys(chain(range(32), [127]), " ")
+_ASCII = str.maketrans({**_CONTROLS, **{chr(c): chr(c + 32) for c in range(65, 91)}, "\n": "\n"})
+_DROPPED = {"Cf", "Cc", "Cs", "Co", "Cn"}
+_KEPT = {"\n": "\n", "\t": " ", "\r": " "}
+# Letters of other alphabets that look like Latin ones: only inside a word that has Latin letters as well.
+_LOOKALIKES = dict(
+    zip(
+        "аеорсухівкмнтьѕјԁһԛԝɡαερτυνικχοη",
+        "aeopcyxibkmhtbsjdhqwgaeptuvikxon",
+        strict=True,
+    )
+)
+_MIXED = re.compile(r"[a-z][Ѐ-ӿͰ-Ͽɡԁԛԝ]|[Ѐ-ӿͰ-Ͽɡԁԛԝ][a-z]")
+_WORD = re.compile(r"[\w]+")
+_LEET = str.maketrans("013457@$!", "oleastasi")
+_LEET_WORD = re.compile(r"(?<![\w@$!])(?=[a-z013457@$!]*[a-z])(?=[a-z013457@$!]*[013457@$!])[a-z013457@$!]{4,32}(?!\w)")
+_SPACED = re.compile(r"(?<!\w)(?:\w[ .\-_*+/|,]{1,2}){3,}\w(?!\w)")
+_SPACED_HAN = re.compile(r"(?:[一-鿿][ .\-_*+/|,·。]{1,2}){2,}[一-鿿]")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_BACKWARDS = re.compile(r"(?:^|\s)(?:eht|dna|woh|rof|htiw|taht|ekam|etirw)(?=\s|$)")
+DECODED_AT_MOST = 20_000
+
+
+class View(NamedTuple):
+    """A text to scan. `offsets` as in `Text`; None means the same places as in the original."""
+
+    text: str
+    offsets: list[int] | None
+    disguised: bool
+
+
+def views(original: str) -> Iterator[View]:
+    """The folded text first, then what disguises were undone."""
+    first = folded(original)
+    yield first
+    yield from _disguises(original, first)
+
+
+def folded(original: str) -> View:
+    """NFKC, lower case, without what cannot be seen."""
+    if original.isascii():
+        return View(original.translate(_ASCII), None, False)
+    text, offsets, dropped = _fold(original)
+    if _MIXED.search(text):
+        undone = _WORD.sub(_latin, text)
+        return View(undone, offsets, dropped or undone != text)
+    return View(text, offsets, dropped)
+
+
+def _fold(original: str) -> tuple[str, list[int], bool]:
+    """Fold character by character, so that places are known; whether a zero-width character stood inside a word."""
+    out: list[str] = []
+    offsets: list[int] = []
+    hidden = False
+    for place, char in enumerate(original):
+        if "一" <= char <= "鿿":  # most of Chinese text: nothing to fold
+            out.append(char)
+            offsets.append(place)
+            continue
+        kept = _KEPT.get(char)
+        if kept is None and unicodedata.category(char) in _DROPPED:
+            hidden = hidden or (char != "\ufeff" and bool(out) and out[-1].isalpha())
+            continue
+        for part in kept or unicodedata.normalize("NFKC", char).casefold():
+            if part != "\u0307" and not unicodedata.combining(part):
+                out.append(part)
+                offsets.append(place)
+    return "".join(out), offsets, hidden
+
+
+def _latin(word: re.Match[str]) -> str:
+    text = word[0]
+    return "".join(_LOOKALIKES.get(char, char) for char in text) if _MIXED.search(text) else text
+
+
+def _disguises(original: str, first: View) -> Iterator[View]:
+    text = first.text
+    words = text.split()
+    if sum(len(word) == 1 for word in words) >= 3 or _punctuated(text):
+        yield from _joined(first)
+    if any(char in text for char in "013457@$!"):
+        yield from _unleeted(first)
+    if any(len(word) >= 16 for word in words):
+        yield from _decoded(original)
+    if _BACKWARDS.search(text):
+        places = first.offsets or range(len(text))
+        yield View(text[::-1], list(places)[::-1], True)
+
+
+def _punctuated(text: str) -> bool:
+    return any(text.count(char) >= 3 for char in ".-_*+/|·")
+
+
+def _joined(first: View) -> Iterator[View]:
+    """The text with runs of single letters as words; two spaces inside a run keep words apart."""
+    text = first.text
+    dropped: set[int] = set()
+    for pattern in (_SPACED, _SPACED_HAN):
+        for run in pattern.finditer(text):
+            inside = range(run.start(), run.end())
+            dropped.update(i for i in inside if not text[i].isalnum() and text[i - 1 : i + 1] != "  ")
+    if dropped:
+        kept = [i for i in range(len(text)) if i not in dropped]
+        places = kept if first.offsets is None else [first.offsets[i] for i in kept]
+        yield View("".join(text[i] for i in kept), places, True)
+
+
+def _unleeted(first: View) -> Iterator[View]:
+    """The text with digits and signs read as letters, where they stand inside words."""
+    undone = _LEET_WORD.sub(lambda word: word[0].translate(_LEET), first.text)
+    if undone != first.text:
+        yield View(undone, first.offsets, True)
+
+
+def _decoded(original: str) -> Iterator[View]:
+    """What base64 hides, if it is text. All of it points at the whole run: single places mean nothing inside."""
+    for run in _BASE64.finditer(original):
+        raw = run[0].rstrip("=").replace("-", "+").replace("_", "/")[: DECODED_AT_MOST // 4 * 4]
+        try:
+            inside = base64.b64decode(raw + "=" * (-len(raw) % 4), validate=True).decode("utf-8")
+        except (binascii.Error, UnicodeDecodeError, ValueError):
+            continue
+        if inside and sum(char.isprintable() or char in "\n\t" for char in inside) == len(inside) and " " in inside:
+            shown = folded(inside).text
+            first, last = run.start(), run.end() - 1
+            yield View(shown, [first] * (len(shown) - 1) + [last], True)

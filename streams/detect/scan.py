@@ -1,0 +1,122 @@
+"""One scan for all detectors and many texts: texts are joined by a character that no pattern can cross.
+
+Hyperscan does the scanning and lets go of the interpreter lock; each thread has a scratch of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+
+import hyperscan
+
+from streams.detect.detector import Pattern
+from streams.detect.text import Text
+from streams.errors import PolicyError
+
+__all__ = ["Scanner"]
+
+SEPARATOR = "\x00"
+SCAN_BYTES = 4 << 20  # texts are joined up to about so many bytes a call
+
+
+class Scanner:
+    """The compiled patterns of all detectors."""
+
+    def __init__(self, wanted: Mapping[str, Sequence[Pattern]]) -> None:
+        self._names: list[tuple[str, int]] = []
+        expressions: list[bytes] = []
+        for detector, patterns in wanted.items():
+            for index, pattern in enumerate(patterns):
+                self._names.append((detector, index))
+                expressions.append(pattern.expression.encode())
+        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        flags = hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_DOTALL
+        try:
+            self._database.compile(
+                expressions=expressions,
+                ids=list(range(len(expressions))),
+                elements=len(expressions),
+                flags=[flags] * len(expressions),
+            )
+        except hyperscan.error as error:
+            raise PolicyError(f"a pattern cannot be compiled: {self._culprit(wanted, flags) or error}") from None
+        self._local = threading.local()
+
+    def scan(self, texts: Sequence[Text]) -> None:
+        """Fill in the hits of every text."""
+        batch: list[Text] = []
+        size = 0
+        for text in texts:
+            batch.append(text)
+            size += len(text.view)
+            if size > SCAN_BYTES:
+                self._scan(batch)
+                batch, size = [], 0
+        if batch:
+            self._scan(batch)
+
+    def _scan(self, texts: Sequence[Text]) -> None:
+        joined = SEPARATOR.join([text.view for text in texts])
+        data = joined.encode()
+        found: list[tuple[int, int]] = []
+        append = found.append
+
+        def hit(pattern: int, start: int, end: int, flags: int, context: object) -> None:
+            append((end, pattern))
+
+        self._database.scan(data, match_event_handler=hit, scratch=self._scratch())
+        if found:
+            self._share_out(texts, found, data if len(data) != len(joined) else None)
+
+    def _share_out(self, texts: Sequence[Text], found: list[tuple[int, int]], data: bytes | None) -> None:
+        starts, start = [], 0
+        for text in texts:
+            starts.append(start)
+            start += (len(text.view) if data is None else len(text.view.encode())) + 1
+        found.sort()
+        places = _Places(data)
+        for end, pattern in found:
+            index = bisect_right(starts, end - 1) - 1
+            detector, number = self._names[pattern]
+            place = places.between(starts[index], end)
+            texts[index].hits.setdefault(detector, []).append((number, place))
+
+    def _scratch(self) -> hyperscan.Scratch:
+        scratch = getattr(self._local, "scratch", None)
+        if scratch is None:
+            scratch = self._local.scratch = hyperscan.Scratch(self._database)
+        return scratch
+
+    def _culprit(self, wanted: Mapping[str, Sequence[Pattern]], flags: int) -> str | None:
+        """The first pattern that does not compile by itself; patterns are our own data, so it may be shown."""
+        for detector, patterns in wanted.items():
+            for pattern in patterns:
+                try:
+                    hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK).compile(
+                        expressions=[pattern.expression.encode()], ids=[0], elements=1, flags=[flags]
+                    )
+                except hyperscan.error as error:
+                    return f"{detector}: {pattern.name}: {pattern.expression!r}: {error}"
+        return None
+
+
+class _Places:
+    """Byte offsets to character offsets, walking forwards; without data they are the same (all ASCII)."""
+
+    def __init__(self, data: bytes | None) -> None:
+        self._data = data
+        self._start = -1
+        self._byte = 0
+        self._char = 0
+
+    def between(self, start: int, end: int) -> int:
+        """Characters from the byte `start` to the byte `end`. Ends come in ascending order."""
+        if self._data is None:
+            return end - start
+        if start != self._start:
+            self._start, self._byte, self._char = start, start, 0
+        self._char += len(self._data[self._byte : end].decode())
+        self._byte = end
+        return self._char
