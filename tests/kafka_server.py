@@ -64,7 +64,14 @@ def libraries() -> Path:
     with tempfile.TemporaryDirectory(dir=CACHE.parent) as folder:
         (Path(folder) / "pom.xml").write_text(_POM.format(version=VERSION), encoding="utf-8")
         libs = Path(folder) / "libs"
-        command = ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={libs}", "-DincludeScope=runtime"]
+        command = [
+            "mvn",
+            "-q",
+            "-B",
+            "dependency:copy-dependencies",
+            f"-DoutputDirectory={libs}",
+            "-DincludeScope=runtime",
+        ]
         subprocess.run(command, cwd=folder, check=True, timeout=300)
         try:
             libs.rename(CACHE)

@@ -12,11 +12,13 @@ from kafka.admin import ConfigResource, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from streams.errors import BrokerUnavailable, ConfigurationError, DriftError
-from streams.kafka.clients import kafka_python_arguments
+from streams.kafka.clients import kafka_python_arguments, reach
 from streams.kafka.topics import TOPICS, Topic, topic_name
 from streams.settings import Settings
 
 __all__ = [
+    "EMBEDDED_CLUSTER",
+    "UNTIL_REACHED_MS",
     "Admin",
     "BrokerFeatures",
     "Change",
@@ -32,7 +34,7 @@ __all__ = [
 
 Place = tuple[str, int]
 EMBEDDED_CLUSTER = "tansu_cluster"
-UNTIL_REACHED_MS = 15_000
+UNTIL_REACHED_MS = 5_000
 # Settings under which a larger value keeps records longer; -1 is without end.
 _LONGER = {
     "retention.ms",
@@ -117,6 +119,7 @@ class Admin:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        reach(settings.kafka)
         with self._answers("reach the cluster"):
             self._client: Any = KafkaAdminClient(
                 **kafka_python_arguments(settings.kafka), bootstrap_timeout_ms=UNTIL_REACHED_MS

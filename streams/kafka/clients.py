@@ -5,13 +5,16 @@ Needs none of the client libraries itself, so the SDK can import it with the bas
 
 from __future__ import annotations
 
+import socket
 import ssl
 from pathlib import Path
 from typing import Any, Protocol
 
-from streams.errors import SettingsError
+from streams.errors import BrokerUnavailable, SettingsError
 
-__all__ = ["Connection", "Secret", "aiokafka_arguments", "confluent_arguments", "kafka_python_arguments"]
+__all__ = ["Connection", "Secret", "aiokafka_arguments", "confluent_arguments", "kafka_python_arguments", "reach"]
+
+REACH_SECONDS = 5.0
 
 
 class Secret(Protocol):
@@ -71,6 +74,26 @@ def confluent_arguments(connection: Connection) -> dict[str, Any]:
         found["sasl.username"] = connection.username
         found["sasl.password"] = connection.password.get_secret_value()
     return found
+
+
+def reach(connection: Connection) -> None:
+    """Raise `BrokerUnavailable` unless some bootstrap server takes a TCP connection.
+
+    For tools that make a kafka-python client: one that finds nobody tries for long, and leaves its sockets open.
+    """
+    if not any(_takes(server) for server in _servers(connection)):
+        raise BrokerUnavailable(
+            f"nobody takes a connection at {connection.bootstrap}: is Kafka running, and is kafka.bootstrap right?"
+        )
+
+
+def _takes(server: str) -> bool:
+    host, _, port = server.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _arguments(connection: Connection) -> dict[str, Any]:

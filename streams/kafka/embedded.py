@@ -20,6 +20,7 @@ CANNOT = (
     "add partitions to a topic",
     "set the broker's own time on records",
     "find offsets by time",
+    "tell the end of a partition exactly (it names the start of the last batch)",
 )
 
 

@@ -9,11 +9,12 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.errors import BrokerUnavailable, DeliveryError
-from streams.kafka.clients import kafka_python_arguments
+from streams.kafka.admin import EMBEDDED_CLUSTER, UNTIL_REACHED_MS
+from streams.kafka.clients import kafka_python_arguments, reach
 from streams.model.record import Record
 from streams.settings import KafkaSettings
 
@@ -51,9 +52,14 @@ class Reader:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
+        self._embedded: bool | None = None
+        reach(settings)
         with _broker(settings):
             self._consumer: Any = KafkaConsumer(
-                enable_auto_commit=False, auto_offset_reset="earliest", **kafka_python_arguments(settings)
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                bootstrap_timeout_ms=UNTIL_REACHED_MS,
+                **kafka_python_arguments(settings),
             )
 
     def __enter__(self) -> Reader:
@@ -81,6 +87,8 @@ class Reader:
                 return {}
             starts = self._consumer.beginning_offsets(parts, timeout_ms=ANSWER_MS)
             ends = self._consumer.end_offsets(parts, timeout_ms=ANSWER_MS)
+            if self._is_embedded():
+                ends |= _fetched_ends(self._settings, {part: end for part, end in ends.items() if end > starts[part]})
         return {(part.topic, part.partition): (starts[part], ends[part]) for part in parts}
 
     def read(self, topics: Iterable[str], since: Mapping[tuple[str, int], int] | None = None) -> Iterator[Record]:
@@ -118,6 +126,15 @@ class Reader:
             for records in taken.values():
                 yield from (_record(record) for record in records if not since or record.timestamp >= since)
             yield None
+
+    def _is_embedded(self) -> bool:
+        if self._embedded is None:
+            admin = KafkaAdminClient(**kafka_python_arguments(self._settings))
+            try:
+                self._embedded = admin.describe_cluster().get("cluster_id") == EMBEDDED_CLUSTER
+            finally:
+                admin.close()
+        return self._embedded
 
     def _parts(self, topics: Iterable[str]) -> list[TopicPartition]:
         wanted = set(topics)
@@ -160,8 +177,11 @@ class Publisher:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
+        reach(settings)
         with _broker(settings):
-            self._producer: Any = KafkaProducer(acks="all", **kafka_python_arguments(settings))
+            self._producer: Any = KafkaProducer(
+                acks="all", bootstrap_timeout_ms=UNTIL_REACHED_MS, **kafka_python_arguments(settings)
+            )
 
     def __enter__(self) -> Publisher:
         return self
@@ -185,6 +205,24 @@ class Publisher:
                 f"{topic}: Kafka at {self._settings.bootstrap} did not take what was sent ({type(error).__name__})"
             ) from None
         return [Placed(one.partition, one.offset) for one in told]
+
+
+def _fetched_ends(settings: KafkaSettings, told: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    """The true ends of partitions on the embedded broker, which tells the first offset of the last batch, plus one.
+
+    That batch is fetched; where the reader then stands is the end.
+    """
+    consumer: Any = KafkaConsumer(enable_auto_commit=False, **kafka_python_arguments(settings))
+    try:
+        consumer.assign(list(told))
+        for part, end in told.items():
+            consumer.seek(part, end - 1)
+        deadline = monotonic() + ANSWER_MS / 1000
+        while any(consumer.position(part) < end for part, end in told.items()) and monotonic() < deadline:
+            consumer.poll(timeout_ms=POLL_MS)
+        return {part: max(end, consumer.position(part)) for part, end in told.items()}
+    finally:
+        consumer.close()
 
 
 def _record(record: Any) -> Record:
