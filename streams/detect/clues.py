@@ -1,4 +1,4 @@
-"""The lexicon detector: concepts that meet near each other. A scary word alone is no clue; what is wanted with it is."""
+"""The lexicon detector: concepts that meet near each other. A scary word alone is no clue."""
 
 from __future__ import annotations
 

@@ -9,29 +9,7 @@ import pycld2
 __all__ = ["language_of"]
 
 _ENGLISH = frozenset(
-    [
-        "the",
-        "and",
-        "of",
-        "to",
-        "is",
-        "in",
-        "that",
-        "it",
-        "for",
-        "you",
-        "what",
-        "how",
-        "with",
-        "this",
-        "are",
-        "be",
-        "my",
-        "can",
-        "i",
-        "do",
-        "a",
-    ]
+    ("the and of to is in that it for you what how with this are be my can i do a").split()  # noqa: SIM905
 )
 _HAN, _KANA, _HANGUL = (re.compile(pattern) for pattern in ("[一-鿿]", "[぀-ヿ]", "[가-힯]"))
 SAMPLE = 600

@@ -16,7 +16,7 @@ import yaml
 
 from streams.errors import PolicyError
 from streams.model import AREAS, INDEX
-from streams.written.mistakes import PolicyMistakes, did_you_mean
+from streams.written.mistakes import Mistake, PolicyMistakes, did_you_mean
 from streams.written.reading import Entry, File
 
 __all__ = ["BUILT_IN", "Clue", "Concept", "Lexicon", "Sample", "expression", "load_lexicon"]
@@ -124,7 +124,7 @@ class _Reader:
         top.choice("area", (*(area.value for area in AREAS), "shared"))
         concepts = top.entry("concepts")
         if concepts is not None:
-            for name, node in concepts.keys():
+            for name, node in concepts.keys():  # noqa: SIM118 - an Entry, which notes what was taken
                 self._concept(concepts, name, node)
         for entry in top.entries("clues"):
             self._clue(entry)
@@ -132,7 +132,7 @@ class _Reader:
             self._sample(entry)
         top.done()
 
-    def mistakes(self) -> list[object]:
+    def mistakes(self) -> list[Mistake]:
         """Every mistake, those between files included."""
         ids = [clue.id for clue in self.clues]
         for file, node, kind, name in self._named:
