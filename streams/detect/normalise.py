@@ -17,17 +17,14 @@ from typing import NamedTuple
 
 __all__ = ["View", "folded", "views"]
 
-_CONTROLS = dict.fromkeys(chain(range(32), [127]), " ")
-_ASCII = str.maketrans({**_CONTROLS, **{chr(c): chr(c + 32) for c in range(65, 91)}, "\n": "\n"})
+_CONTROLS = dict.fromkeys(map(chr, chain(range(0x20), [0x7F])), " ")
+_UPPER = {chr(code): chr(code + 32) for code in range(65, 91)}
+_ASCII = str.maketrans({**_CONTROLS, **_UPPER, chr(10): chr(10)})
 _DROPPED = {"Cf", "Cc", "Cs", "Co", "Cn"}
 _KEPT = {"\n": "\n", "\t": " ", "\r": " "}
 # Letters of other alphabets that look like Latin ones: only inside a word that has Latin letters as well.
-_LOOKALIKES = dict(
-    zip(
-        "аеорсухівкмнтьѕјԁһԛԝɡαερτυνικχοη",
-        "aeopcyxibkmhtbsjdhqwgaeptuvikxon",
-        strict=True,
-    )
+_LOOKALIKES: dict[str, str] = dict(
+    zip("аеорсухівкмнтьѕјԁһԛԝɡαερτυνικχοη", "aeopcyxibkmhtbsjdhqwgaeptuvikxon", strict=True)
 )
 _MIXED = re.compile(r"[a-z][Ѐ-ӿͰ-Ͽɡԁԛԝ]|[Ѐ-ӿͰ-Ͽɡԁԛԝ][a-z]")
 _WORD = re.compile(r"[\w]+")

@@ -84,6 +84,11 @@ class Consumer(driver.Consumer):
             metrics.STALE_ACKS.inc()
         return moved
 
+    def due(self, place: tuple[str, int], otherwise: int) -> int:
+        """The offset that is due next in a partition."""
+        known = self._due.get(TP(*place))
+        return otherwise if known is None else known
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
         """Yield partition batches. While a rebalance stops the flow nothing is yielded, and what is read is sought
         back to the commit."""

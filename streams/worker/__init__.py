@@ -1,1 +1,1 @@
-"""Placeholder: replaced by this package's owner."""
+"""The worker: the core's edge. It takes batches from Kafka, and ends every offset with a receipt."""

@@ -1,0 +1,292 @@
+"""One worker process: a Faust app that takes batches, and everything it needs around it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import faust
+
+from streams import metrics
+from streams.codec.intake import Intake, Way
+from streams.detect import load_detectors
+from streams.errors import DeliveryError, DependencyError, VaultUnavailable
+from streams.kafka.admin import partition_counts, refuse_drift
+from streams.kafka.follow import Follower
+from streams.kafka.producer import BatchProducer
+from streams.kafka.topics import topic_name
+from streams.kafka.transport import Batch, faust_settings
+from streams.model import Accounts, Run
+from streams.pipeline import Detectors, Rules
+from streams.policy import load_policies
+from streams.policy.timeline import Timeline
+from streams.vault.client import PrivateTransit, VaultClient
+from streams.vault.harden import harden
+from streams.vault.keyring import PublicKeys
+from streams.vault.sealing import StorageSealer
+from streams.vault.transit import TransitOpener
+from streams.worker.facts import FactTaker
+from streams.worker.flight import Flight
+from streams.worker.health import Health, Progress
+from streams.worker.outputs import Outputs, missing_runs
+from streams.worker.passing import Pass
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+__all__ = ["SOURCES", "Worker", "run"]
+
+log = logging.getLogger(__name__)
+SOURCES: dict[str, Way] = {"intake": "sealed", "intake.plain": "plain", "signals": "signals"}
+MEASURE_SECONDS = 2.0
+RETRY_SECONDS = 0.5
+
+
+def now_ms() -> int:
+    """The worker's clock, in ms."""
+    return time.time_ns() // 1_000_000
+
+
+class _VaultKeys:
+    """Private transit keys from the vault; while it does not answer, asked again until `patience` seconds are over."""
+
+    def __init__(self, client: VaultClient, patience: float) -> None:
+        self._client = client
+        self._patience = patience
+
+    async def transit(self, key_id: str) -> PrivateTransit:
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return await self._client.transit_key(key_id)
+            except VaultUnavailable as error:
+                if time.monotonic() > deadline:
+                    raise
+                log.warning("%s; asking again", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+class Worker:
+    """Takes batches, passes them through the core, delivers what comes out.
+
+    `run` returns after a clean stop, and raises what ended the worker otherwise: a `DependencyError` (nothing of what
+    was not delivered is committed) or a `ConfigurationError` before the first event.
+    """
+
+    def __init__(self, settings: Settings, index: int = 0) -> None:
+        self._settings = settings
+        self._index = index
+        self._name = f"{settings.worker.group}-{index}"
+        self._stop = asyncio.Event()
+        self._fatal: DependencyError | None = None
+        self._next: dict[tuple[str, int], int] = {}
+        self.progress = Progress(settings.worker.stall_seconds)
+        self.health = Health(
+            settings.worker.http_host,
+            settings.worker.http_port + index if settings.worker.http_port else 0,
+            self.progress,
+        )
+
+    def stop(self) -> None:
+        """Stop cleanly: what was taken is delivered and committed, or left uncommitted."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Start, work until stopped, stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        harden()
+        await self.health.start()
+        try:
+            await self._work()
+        finally:
+            await self.health.stop()
+        if self._fatal is not None:
+            raise self._fatal
+
+    async def _work(self) -> None:
+        settings = self._settings
+        await asyncio.to_thread(refuse_drift, settings)
+        policies = await asyncio.to_thread(load_policies, settings.policy.bundles)
+        detectors = await asyncio.to_thread(load_detectors)
+        accounts, keys = Accounts(default=settings.storage.default_mode), PublicKeys()
+        facts = FactTaker(accounts, keys)
+        self._follower = Follower(
+            settings.kafka, {self._topic("accounts"): facts.account, self._topic("keys"): facts.key}
+        )
+        async with VaultClient.of(settings) as vault, BatchProducer(settings.kafka) as producer:
+            digest_key = await self._patiently(vault.digest_key)
+            self._pass = self._make_pass(digest_key, detectors, policies, accounts, keys, vault)
+            counts = await asyncio.to_thread(partition_counts, settings)
+            outputs = Outputs(self._topic, counts.__getitem__, policies.counted_labels, self._name)
+            self._flight = Flight(producer, outputs, settings.worker.in_flight, self._fail, now_ms)
+            self._policies = policies
+            await self._consume()
+
+    def _make_pass(
+        self,
+        digest_key: bytes,
+        detectors: Detectors,
+        policies: Timeline,
+        accounts: Accounts,
+        keys: PublicKeys,
+        vault: VaultClient,
+    ) -> Pass:
+        settings = self._settings
+        topics = {self._topic(short): way for short, way in SOURCES.items()}
+        return Pass(
+            intake=Intake(settings.cell, digest_key, settings.worker.max_text_bytes, topics),
+            opener=TransitOpener(),
+            sealer=StorageSealer(settings.region, settings.storage.content_key_seconds),
+            rules=Rules(detectors, policies, accounts, settings.region),
+            keys=keys,
+            source=_VaultKeys(vault, settings.worker.delivery_timeout),
+            now_ms=now_ms,
+        )
+
+    async def _consume(self) -> None:
+        """Follow, then take batches until stopped; what is in flight at the end lands and is committed."""
+        follow = asyncio.create_task(self._follower.run())
+        tasks = [follow]
+        try:
+            await self._first(self._follower.caught_up.wait(), follow)
+            if self._stop.is_set():
+                return
+            app = self._make_app()
+            await app.start()
+            self.progress.ready = True
+            tasks.append(asyncio.create_task(self._measure(app)))
+            log.info("worker %s takes events; metrics at %s/metrics", self._name, self.health.address)
+            crashed = asyncio.create_task(app.wait_until_stopped())
+            tasks.append(crashed)
+            await self._first(self._stop.wait(), crashed)
+            self.progress.ready = False
+            await self._land(app)
+            if app.crashed and self._fatal is None:
+                self._fatal = DeliveryError(f"the Kafka consumer stopped: {type(app.crash_reason).__name__}")
+            await app.stop()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _first(self, *awaitables: Any) -> None:
+        """Wait until one of them is done, or the worker is to stop."""
+        tasks = [asyncio.ensure_future(one) for one in (*awaitables, self._stop.wait())]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks[1:]:
+            if task not in done and task is not awaitables[-1]:
+                task.cancel()
+
+    async def _land(self, app: Any) -> None:
+        """Let what is in flight land, commit it. What does not land within the delivery time-out stays uncommitted."""
+        try:
+            async with asyncio.timeout(self._settings.worker.delivery_timeout):
+                await self._flight.landed()
+                await app.consumer.commit()
+        except TimeoutError:
+            log.error("not everything landed in time: it stays uncommitted and is done again")
+
+    def _make_app(self) -> Any:
+        app = faust.App(loop=asyncio.get_running_loop(), **faust_settings(self._settings, self._index))
+        topic = app.topic(*(self._topic(short) for short in SOURCES), value_type=bytes, value_serializer="raw")
+
+        async def take(stream: Any) -> None:
+            async for event in stream.noack().events():
+                await self._take(event.value)
+
+        app.agent(topic, name="take")(take)
+        app.finalize()
+        app.consumer.batch_records = self._settings.worker.batch_records
+        app.consumer.batch_bytes = self._settings.worker.batch_bytes
+        app.consumer.before_revoke = self._settle
+        return app
+
+    async def _settle(self) -> None:
+        """Before partitions go: a few seconds for what is in flight."""
+        try:
+            async with asyncio.timeout(min(5.0, self._settings.worker.session_timeout / 2)):
+                await self._flight.landed()
+        except TimeoutError:
+            log.warning("partitions are taken away while batches are in flight: their new owner does them again")
+
+    async def _take(self, batch: Batch) -> None:
+        """One batch through the pass, and on its way. After a failure nothing is taken any more."""
+        if self._fatal is not None or self._stop.is_set():
+            await asyncio.Event().wait()  # until the app is stopped: taken, not acknowledged, never committed
+        try:
+            self._follower.check()
+            outcomes = await self._pass.run(batch.records)
+        except DependencyError as error:
+            self._fail(error)
+            return
+        metrics.BATCH_RECORDS.observe(len(batch.records))
+        metrics.BYTES.labels(batch.topic).inc(sum(len(record.value or b"") for record in batch.records))
+        self._next[batch.topic, batch.partition] = batch.records[-1].offset + 1
+        await self._flight.launch(_Landing(batch, self.progress), outcomes, self._policies.at(now_ms()).digest)
+
+    def _fail(self, error: DependencyError) -> None:
+        """Stop before commit: what could not be delivered is done again by whoever comes next."""
+        if self._fatal is None:
+            self._fatal = error
+            self.progress.fatal = str(error)
+            log.error("%s", error)
+            self._stop.set()
+
+    async def _measure(self, app: Any) -> None:
+        """Lag by partition, independent of whether anything is consumed: a worker that consumes nothing must show."""
+        while True:
+            await asyncio.sleep(MEASURE_SECONDS)
+            owned = {(tp.topic, tp.partition) for tp in app.consumer.assignment()}
+            ends = await self._follower.end_offsets(owned)
+            total = 0
+            for place, end in ends.items():
+                behind = end - self._next.get(place, app.consumer.due(place, end))
+                metrics.LAG.labels(place[0], str(place[1])).set(behind)
+                total += behind
+            if ends:
+                self.progress.measured(total)
+            for topic in ("accounts", "keys"):
+                metrics.FOLLOW_AGE.labels(topic).set(min(self._follower.age, 1e9))
+
+    async def _patiently(self, ask: Any) -> Any:
+        """Ask the vault until it answers, for as long as a delivery may take."""
+        deadline = time.monotonic() + self._settings.worker.delivery_timeout
+        while True:
+            try:
+                return await ask()
+            except VaultUnavailable:
+                if time.monotonic() > deadline or self._stop.is_set():
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _topic(self, short: str) -> str:
+        return topic_name(self._settings.topics, short)
+
+
+class _Landing:
+    """A batch as the flight sees it."""
+
+    def __init__(self, batch: Batch, progress: Progress) -> None:
+        self._batch = batch
+        self._progress = progress
+        self.topic = batch.topic
+        self.generation = batch.generation
+        self.oldest_ms = batch.records[0].timestamp
+        self.missing: Sequence[Run] = missing_runs(
+            batch.expected, batch.log_start, [record.offset for record in batch.records]
+        )
+
+    def acknowledge(self) -> None:
+        if self._batch.acknowledge():
+            self._progress.committed()
+
+
+def run(settings: Settings, index: int = 0) -> None:
+    """Run one worker until it is stopped."""
+    asyncio.run(Worker(settings, index).run())

@@ -1,0 +1,112 @@
+"""Delivery in flight: while one batch is delivered the next is computed; the number of those in flight is bounded.
+
+A batch is ended in this order: one wave of all its outputs, then its receipt, then the acknowledgement that lets its
+offsets be committed. Whatever fails on the way leaves it uncommitted, so a crash repeats outputs but loses none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from streams import metrics
+from streams.errors import DeliveryError, DependencyError
+from streams.kafka.producer import Out, TooLarge
+from streams.model import Outcome, Run, Sealed
+from streams.worker.outputs import Outputs, make_receipt, replace_too_large, tell
+
+__all__ = ["Flight", "Landing", "Sink"]
+
+
+class Sink(Protocol):
+    """Where records go. `deliver` returns once all in-sync replicas have them.
+
+    It raises `TooLarge` naming the positions that no retry will get through, before anything else of the wave is
+    known to be delivered, or `DependencyError`. The caller acknowledges nothing before it returns.
+    """
+
+    async def deliver(self, items: Sequence[Out]) -> None:
+        """Deliver one wave."""
+        ...
+
+
+class Landing(Protocol):
+    """A batch on its way: where its offsets lie, and how it is acknowledged."""
+
+    topic: str
+    generation: int
+    missing: Sequence[Run]
+
+    def acknowledge(self) -> None:
+        """Let the batch's offsets be committed; dropped when its generation is over."""
+        ...
+
+
+class Flight:
+    """Delivers batches side by side, `slots` at most. `failed` is called once with what ended the first that failed."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        outputs: Outputs,
+        slots: int,
+        failed: Callable[[DependencyError], None],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._sink = sink
+        self._outputs = outputs
+        self._slots = asyncio.Semaphore(slots)
+        self._failed = failed
+        self._now_ms = now_ms
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def launch(self, landing: Landing, outcomes: list[Outcome[Sealed]], policy: str) -> None:
+        """Start to deliver a batch; waits while all slots are taken."""
+        await self._slots.acquire()
+        task = asyncio.create_task(self._fly(landing, outcomes, policy))
+        self._tasks.add(task)
+        metrics.IN_FLIGHT.set(len(self._tasks))
+        task.add_done_callback(self._landed)
+
+    async def landed(self) -> None:
+        """Wait until everything in flight has landed or failed."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._slots.release()
+        metrics.IN_FLIGHT.set(len(self._tasks))
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, DependencyError):
+            metrics.DELIVERY_FAILURES.labels(type(error).__name__).inc()
+            self._failed(error)
+        elif error is not None:
+            metrics.DELIVERY_FAILURES.labels("defect").inc()
+            self._failed(DeliveryError(f"a batch could not be delivered: {type(error).__name__}"))
+
+    async def _fly(self, landing: Landing, outcomes: list[Outcome[Sealed]], policy: str) -> None:
+        while True:
+            outs, origin = self._outputs.wave(outcomes)
+            try:
+                with_stage = metrics.STAGE_SECONDS.labels("deliver").time()
+                with with_stage:
+                    await self._sink.deliver(outs)
+                break
+            except TooLarge as large:
+                guilty = {origin[i] for i in large.indices}
+                if -1 in guilty or all(outcomes[i].rejected is not None for i in guilty):
+                    raise DeliveryError(
+                        "a record without content is larger than its topic takes: look at max.message.bytes with "
+                        "`streams topics check`"
+                    ) from None
+                outcomes = replace_too_large(outcomes, guilty)
+        receipt = make_receipt(
+            outcomes, landing.missing, self._outputs.worker, landing.generation, policy, self._now_ms()
+        )
+        await self._sink.deliver([self._outputs.receipt(receipt)])
+        tell(landing.topic, outcomes, landing.missing)
+        landing.acknowledge()
