@@ -15,6 +15,19 @@ from streams.settings import Settings
 from tests.integration.deployment import deploy
 from tests.kafka_server import KafkaServer
 
+BOTH = pytest.mark.parametrize(
+    "bootstrap",
+    [pytest.param("broker", marks=pytest.mark.broker), pytest.param("kafka", marks=pytest.mark.kafka)],
+    indirect=True,
+)
+
+
+@pytest.fixture
+def bootstrap(request: pytest.FixtureRequest) -> str:
+    """The address of the broker that the parameter names."""
+    running: EmbeddedBroker | KafkaServer = request.getfixturevalue(request.param)
+    return running.bootstrap
+
 
 def change(settings: Settings, short: str, configs: dict[str, str]) -> None:
     client = KafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap)
@@ -22,7 +35,8 @@ def change(settings: Settings, short: str, configs: dict[str, str]) -> None:
     client.close()
 
 
-def all_is_created_and_doing_it_again_does_nothing(bootstrap: str, tmp_path: Path) -> None:
+@BOTH
+def test_all_is_created_and_doing_it_again_does_nothing(bootstrap: str, tmp_path: Path) -> None:
     settings = deploy(bootstrap, tmp_path, create=False)
     with pytest.raises(DriftError, match="is missing"):
         refuse_drift(settings)
@@ -36,7 +50,8 @@ def all_is_created_and_doing_it_again_does_nothing(bootstrap: str, tmp_path: Pat
     assert counts[topic_name(settings.topics, "accounts")] == 1
 
 
-def what_keeps_longer_is_refused_and_mended(bootstrap: str, tmp_path: Path) -> None:
+@BOTH
+def test_what_keeps_longer_is_refused_and_mended(bootstrap: str, tmp_path: Path) -> None:
     settings = deploy(bootstrap, tmp_path)
     change(settings, "tagged", {"retention.ms": "-1"})
     change(settings, "shadow", {"retention.ms": "1000"})
@@ -49,16 +64,6 @@ def what_keeps_longer_is_refused_and_mended(bootstrap: str, tmp_path: Path) -> N
 
 
 @pytest.mark.broker
-def test_embedded_all_is_created(broker: EmbeddedBroker, tmp_path: Path) -> None:
-    all_is_created_and_doing_it_again_does_nothing(broker.bootstrap, tmp_path)
-
-
-@pytest.mark.broker
-def test_embedded_what_keeps_longer_is_mended(broker: EmbeddedBroker, tmp_path: Path) -> None:
-    what_keeps_longer_is_refused_and_mended(broker.bootstrap, tmp_path)
-
-
-@pytest.mark.broker
 def test_embedded_says_what_it_cannot_do(broker: EmbeddedBroker, tmp_path: Path) -> None:
     settings = deploy(broker.bootstrap, tmp_path, partitions=1)
     wider = settings.model_copy(update={"topics": settings.topics.model_copy(update={"partitions": 2})})
@@ -67,16 +72,6 @@ def test_embedded_says_what_it_cannot_do(broker: EmbeddedBroker, tmp_path: Path)
         assert admin.features().embedded
         with pytest.raises(NotSupported, match="cannot delete records"):
             admin.purge({("any", 0): 1})
-
-
-@pytest.mark.kafka
-def test_kafka_all_is_created(kafka: KafkaServer, tmp_path: Path) -> None:
-    all_is_created_and_doing_it_again_does_nothing(kafka.bootstrap, tmp_path)
-
-
-@pytest.mark.kafka
-def test_kafka_what_keeps_longer_is_mended(kafka: KafkaServer, tmp_path: Path) -> None:
-    what_keeps_longer_is_refused_and_mended(kafka.bootstrap, tmp_path)
 
 
 def test_a_broker_that_is_not_there_is_named(tmp_path: Path) -> None:

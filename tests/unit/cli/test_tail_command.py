@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from msgspec import structs
@@ -226,11 +228,11 @@ def test_limit_ends_it_and_ctrl_c_too(topics: dict[str, list[Record]]) -> None:
     assert len(rows("violations", "--limit", "2")) == 2
     watched = CliRunner().invoke(cli, ["tail", "violations", "--json"], standalone_mode=False)
     assert len(watched.stdout.splitlines()) == 3
-    assert isinstance(watched.exception, KeyboardInterrupt | tail.click.Abort)
+    assert isinstance(watched.exception, KeyboardInterrupt | click.Abort)
 
 
 def test_an_age_leaves_out_what_is_older(topics: dict[str, list[Record]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail.time, "time", lambda: NOW / 1000)
+    monkeypatch.setattr(time, "time", lambda: NOW / 1000)
     put(topics, "violations.malware", encode_violation(violation()), at=NOW - 301_000)
     put(topics, "violations.malware", encode_violation(violation()), at=NOW - 299_000)
     result = CliRunner().invoke(
