@@ -25,12 +25,7 @@ from streams.model.routing import record_key
 from tests.integration.client_deployment import Deployment, opened, received, sequences, until
 from tests.kafka_server import KafkaServer
 
-pytestmark = [
-    pytest.mark.broker,
-    # kafka-python leaves sockets to the garbage collector when a connection is refused
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.broker
 
 CANARY = "canary-77ab03"
 
