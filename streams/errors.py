@@ -61,7 +61,7 @@ class Code(StrEnum):
     INVALID_VALUE = "invalid_value"
     NO_CONTENT = "no_content"
     # sealed content that cannot be read
-    KEY_UNKNOWN = "key_unknown"  # dead_letter
+    KEY_UNKNOWN = "key_unknown"  # dead_letter; refused where an account that may be stored has no usable key
     KEY_ENDED = "key_ended"  # expired_unread
     SEAL_BROKEN = "seal_broken"  # dead_letter: tampered with, or moved from another account or event
     CLEAR_ON_SEALED_TOPIC = "clear_on_sealed_topic"  # dead_letter: content in the clear on `intake`

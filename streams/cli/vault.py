@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from datetime import UTC, datetime
 
 import click
@@ -23,8 +24,15 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--metrics-port", type=click.IntRange(0, 65535), help="Also serve /metrics and /livez on this port.")
-def serve(metrics_port: int | None) -> None:
+@click.option(
+    "--metrics-port", type=click.IntRange(0, 65535), help="Also serve /metrics, /livez, /readyz on 127.0.0.1:PORT."
+)
+@click.option(
+    "--end-lost",
+    is_flag=True,
+    help="Give up keys whose key-encryption key is missing. What was sealed to them stays closed for ever.",
+)
+def serve(metrics_port: int | None, end_lost: bool) -> int:
     """Serve until stopped (Ctrl-C or SIGTERM).
 
     \b
@@ -39,7 +47,8 @@ def serve(metrics_port: int | None) -> None:
     def ready() -> None:
         click.echo(f"vault: workers at {worker}, administration at {control}")
 
-    asyncio.run(run(chosen, metrics_port, ready))
+    told = asyncio.run(run(chosen, metrics_port, ready, end_lost))
+    return 130 if told == signal.SIGINT else 0
 
 
 @command.command()

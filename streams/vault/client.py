@@ -5,7 +5,11 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import re
 import socket
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -13,7 +17,7 @@ from typing import Any, NamedTuple, Self
 import aiohttp
 
 from streams.codec.control import decode_key
-from streams.errors import VaultUnavailable
+from streams.errors import RecordError, VaultUnavailable
 from streams.model import PublicKey
 from streams.settings import Settings
 from streams.vault.store import State
@@ -21,6 +25,10 @@ from streams.vault.store import State
 __all__ = ["ControlClient", "PrivateTransit", "VaultClient"]
 
 TIMEOUT = 5.0
+UNKNOWN_SECONDS = 60.0
+UNKNOWN_ENTRIES = 10_000
+_KEY_ID = re.compile(r"[a-z]+-[A-Za-z0-9-]{1,64}").fullmatch
+_TRANSIT_ID = re.compile(r"transit-[A-Za-z0-9-]{1,64}").fullmatch
 
 
 class PrivateTransit(NamedTuple):
@@ -39,11 +47,17 @@ def _unavailable(path: Path, why: str) -> VaultUnavailable:
 
 
 class VaultClient:
-    """What a worker may ask of the vault. An asynchronous context manager."""
+    """What a worker may ask of the vault. An asynchronous context manager, for one event loop.
+
+    Key ids come from records, so anybody may have written them. One that cannot be a transit key's is not asked for,
+    and one that the vault does not know is not asked for again for a minute: a key is in the vault before it is
+    published.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._session: aiohttp.ClientSession | None = None
+        self._unknown: OrderedDict[str, float] = OrderedDict()
 
     @classmethod
     def of(cls, settings: Settings) -> VaultClient:
@@ -64,14 +78,22 @@ class VaultClient:
 
     async def transit_key(self, key_id: str) -> PrivateTransit:
         """The private half of a transit key, or whether it ended or never was."""
+        if not _TRANSIT_ID(key_id) or self._unknown.get(key_id, 0.0) > time.monotonic():
+            return PrivateTransit(None, 0, False)
         answer = await self._get(f"/v1/transit/{key_id}")
-        if "private" in answer:
-            return PrivateTransit(base64.b64decode(answer["private"]), int(answer["end"]), False)
-        return PrivateTransit(None, 0, answer["state"] == State.ENDED)
+        state = _field(self._path, answer, "state")
+        if state == State.LIVE:
+            private = _bytes(self._path, _field(self._path, answer, "private"))
+            return PrivateTransit(private, int(_field(self._path, answer, "end")), False)
+        if state == State.UNKNOWN:
+            self._unknown[key_id] = time.monotonic() + UNKNOWN_SECONDS
+            if len(self._unknown) > UNKNOWN_ENTRIES:
+                self._unknown.popitem(last=False)
+        return PrivateTransit(None, 0, state == State.ENDED)
 
     async def digest_key(self) -> bytes:
-        """The key for digests of strings that are no ids."""
-        return base64.b64decode((await self._get("/v1/digest-key"))["key"])
+        """The key for digests of strings that are no ids. Ask again at times: it changes after 30 days."""
+        return _bytes(self._path, _field(self._path, await self._get("/v1/digest-key"), "key"))
 
     async def _get(self, path: str) -> dict[str, Any]:
         assert self._session is not None, "used outside its context"
@@ -79,10 +101,28 @@ class VaultClient:
             async with self._session.get(f"http://vault{path}") as answer:
                 if answer.status != 200:
                     raise _unavailable(self._path, f"status {answer.status}")
-                found: dict[str, Any] = await answer.json()
-                return found
+                return _object(self._path, await answer.json())
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             raise _unavailable(self._path, type(error).__name__) from None
+
+
+def _object(path: Path, answer: object) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise _unavailable(path, "its answer is none of the vault's")
+    return answer
+
+
+def _field(path: Path, answer: Mapping[str, Any], name: str) -> Any:
+    if name not in answer:
+        raise _unavailable(path, "its answer is none of the vault's")
+    return answer[name]
+
+
+def _bytes(path: Path, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise _unavailable(path, "its answer is none of the vault's") from None
 
 
 class _Connection(http.client.HTTPConnection):
@@ -111,33 +151,46 @@ class ControlClient:
 
     def rotate(self) -> list[PublicKey]:
         """Have due keys made; all live public keys."""
-        return [decode_key(base64.b64decode(key)) for key in self._call("POST", "/v1/rotate")["keys"]]
+        return self._keys("/v1/rotate")
 
     def end_due(self) -> list[PublicKey]:
         """Have due keys ended; those that were."""
-        return [decode_key(base64.b64decode(key)) for key in self._call("POST", "/v1/end-due")["keys"]]
+        return self._keys("/v1/end-due")
 
     def open_account(self, account: str) -> tuple[str, bytes]:
         """The id and public half of an account's key, made if there is none."""
-        answer = self._call("POST", f"/v1/accounts/{account}/open")
-        return answer["key_id"], base64.b64decode(answer["public"])
+        answer = self._call("POST", "/v1/accounts/open", {"account": account})
+        return str(_field(self._path, answer, "key_id")), _bytes(self._path, _field(self._path, answer, "public"))
 
     def close_account(self, account: str) -> list[str]:
-        """End an account's keys now; their ids."""
-        ended: list[str] = self._call("POST", f"/v1/accounts/{account}/close")["ended"]
-        return ended
+        """End an account's keys now; the ids of those that are gone. One that something holds back is fenced off and
+        stands in `status()["ending"]`."""
+        answer = self._call("POST", "/v1/accounts/close", {"account": account})
+        return [str(key_id) for key_id in _field(self._path, answer, "ended")]
+
+    def state(self, key_id: str) -> str:
+        """What became of a key: `unknown` (never was), `not_yet`, `live`, `ending`, `ended`."""
+        if not _KEY_ID(key_id):
+            return State.UNKNOWN
+        return str(_field(self._path, self._call("GET", f"/v1/keys/{key_id}"), "state"))
 
     def status(self) -> dict[str, Any]:
         """Keys by kind, oldest readable day, next end, overdue."""
         return self._call("GET", "/v1/status")
 
-    def _call(self, method: str, path: str) -> dict[str, Any]:
+    def _keys(self, path: str) -> list[PublicKey]:
+        answer = _field(self._path, self._call("POST", path), "keys")
+        try:
+            return [decode_key(_bytes(self._path, key)) for key in answer]
+        except RecordError as error:
+            raise _unavailable(self._path, f"it answers with keys that cannot be read: {error}") from None
+
+    def _call(self, method: str, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
         connection = _Connection(self._path)
         try:
-            connection.request(method, path)
+            connection.request(method, path, None if body is None else json.dumps(body))
             answer = connection.getresponse()
-            body = answer.read()
-            found: dict[str, Any] = json.loads(body)
+            found = _object(self._path, json.loads(answer.read()))
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise _unavailable(self._path, type(error).__name__) from None
         finally:

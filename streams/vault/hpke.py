@@ -33,8 +33,14 @@ def public_of(private: bytes) -> bytes:
 
 
 def wrap(secret: bytes, public: bytes, info: bytes) -> bytes:
-    """Encapsulated key (32 bytes) and ciphertext; `info` is bound and must be given again to unwrap."""
-    return bytes(_SUITE.encrypt(secret, X25519PublicKey.from_public_bytes(public), info))
+    """Encapsulated key (32 bytes) and ciphertext; `info` is bound and must be given again to unwrap.
+
+    `SealBroken` when `public` cannot be wrapped to: not 32 bytes, or a point that gives everybody the same secret.
+    """
+    try:
+        return bytes(_SUITE.encrypt(secret, X25519PublicKey.from_public_bytes(public), info))
+    except ValueError:
+        raise SealBroken from None
 
 
 def unwrap(wrapped: bytes, private: bytes, info: bytes) -> bytes:

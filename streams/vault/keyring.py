@@ -20,12 +20,14 @@ def day_of(at_ms: int) -> str:
 
 
 class PublicKeys:
-    """The live public keys. Bounded: ended keys leave, so there are about thirty days and seventy hours of them.
+    """The live public keys: about thirty days and seventy hours of them, since ended keys leave; never over `capacity`.
 
-    Not for several threads at once without a lock around `put`; lookups see whole entries only.
+    Beyond it the key that ends first leaves. Not for several threads at once without a lock around `put`; lookups see
+    whole tables only.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: int = 4_096) -> None:
+        self._capacity = capacity
         self._keys: dict[str, PublicKey] = {}
 
     def __len__(self) -> int:
@@ -37,6 +39,8 @@ class PublicKeys:
             self._keys = {known: other for known, other in self._keys.items() if known != key.key_id}
         else:
             self._keys = {**self._keys, key.key_id: key}
+            if len(self._keys) > self._capacity:
+                self.drop(min(self._keys.values(), key=lambda other: other.end).key_id)
 
     def drop(self, key_id: str) -> None:
         """Take a key away, as a tombstone does."""

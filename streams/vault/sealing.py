@@ -4,14 +4,15 @@
 
 Each content costs one AES-256-GCM. A writer uses one pair of halves for one account and day for at most five minutes or
 2^20 contents, then makes new ones; what was derived is never stored. A writer holds no private key of either kind, so
-what writes the archive cannot read it.
+what writes the archive cannot read it. Content keys that are over leave the memory with the next batch, or `expire`.
 """
 
 from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import NamedTuple, cast
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,8 +22,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from streams.codec.aad import storage_aad
 from streams.codec.events import encode_evidence
 from streams.errors import Code
-from streams.model import Account, Accounts, Disposition, Evidence, Outcome, PublicKey, Sealed
-from streams.vault.hpke import KEY_BYTES, wrap
+from streams.model import Accounts, Disposition, Evidence, Outcome, PublicKey, Sealed
+from streams.vault.hpke import KEY_BYTES, SealBroken, wrap
 from streams.vault.keyring import PublicKeys
 
 __all__ = ["PURPOSE", "StorageSealer", "content_key", "half_info"]
@@ -48,8 +49,9 @@ class _Writing(NamedTuple):
     account_half: bytes  # wrapped
     day_half: bytes  # wrapped
     cipher: AESGCM
+    since_ms: int
     until_ms: int
-    uses: list[int]
+    uses: Iterator[int]
 
 
 class StorageSealer:
@@ -70,9 +72,11 @@ class StorageSealer:
     ) -> list[Outcome[Sealed]]:
         """Each outcome with its evidence sealed, in order.
 
-        Where the day's key has ended or is not known, or the account has none, nothing is kept: the outcome becomes
-        `refused` with DAY_KEY_ENDED, and its signal and decision stay, so that violations still go out.
+        Nothing is kept where the day's key has ended or is not known (DAY_KEY_ENDED), or where the account has no key
+        that can be sealed to (KEY_UNKNOWN): the outcome becomes `refused`, and its signal and decision stay, so that
+        violations still go out.
         """
+        self.expire(now_ms)
         days: dict[int, PublicKey | None] = {}
         sealed: list[Outcome[Sealed]] = []
         for outcome in outcomes:
@@ -85,6 +89,11 @@ class StorageSealer:
             sealed.append(self._one(outcome, outcome.keep, accounts, days[hour], now_ms))
         return sealed
 
+    def expire(self, now_ms: int) -> None:
+        """Forget the content keys whose time is over; an idle writer has to ask for it."""
+        while self._writing and next(iter(self._writing.values())).until_ms <= now_ms:
+            self._writing.popitem(last=False)
+
     def _one(
         self,
         outcome: Outcome[Evidence],
@@ -95,15 +104,14 @@ class StorageSealer:
     ) -> Outcome[Sealed]:
         signal = outcome.signal
         account = accounts.get(signal.meta.account) if signal is not None else None
-        if signal is None or account is None or account.public_key is None or account.key_id is None or day is None:
-            return Outcome(
-                source=outcome.source,
-                disposition=Disposition.REFUSED,
-                signal=signal,
-                decision=outcome.decision,
-                code=Code.DAY_KEY_ENDED,
-            )
-        writing = self._current(account, account.key_id, account.public_key, day, now_ms)
+        if day is None:
+            return _refused(outcome, Code.DAY_KEY_ENDED)
+        if signal is None or account is None or account.public_key is None or account.key_id is None:
+            return _refused(outcome, Code.KEY_UNKNOWN)
+        try:
+            writing = self._current(account.key_id, account.public_key, day, now_ms)
+        except SealBroken:
+            return _refused(outcome, Code.KEY_UNKNOWN)
         nonce = os.urandom(NONCE_BYTES)
         aad = storage_aad(outcome.source, signal.meta, self._region, PURPOSE, account.key_id, day.key_id)
         ciphertext = writing.cipher.encrypt(nonce, encode_evidence(evidence), aad)
@@ -116,19 +124,20 @@ class StorageSealer:
             code=outcome.code,
         )
 
-    def _current(self, account: Account, key_id: str, public: bytes, day: PublicKey, now_ms: int) -> _Writing:
+    def _current(self, key_id: str, public: bytes, day: PublicKey, now_ms: int) -> _Writing:
         place = (key_id, day.key_id)
         writing = self._writing.get(place)
-        if writing is not None and now_ms < writing.until_ms and writing.uses[0] < KEY_USES:
-            writing.uses[0] += 1
+        # A clock that was set back makes a new key, else one would serve for longer than it may.
+        if writing is not None and writing.since_ms <= now_ms < writing.until_ms and next(writing.uses) < KEY_USES:
             return writing
         account_half, day_half = os.urandom(KEY_BYTES), os.urandom(KEY_BYTES)
         writing = _Writing(
             account_half=wrap(account_half, public, half_info("account", key_id)),
             day_half=wrap(day_half, day.public, half_info("day", day.key_id)),
             cipher=AESGCM(content_key(account_half, day_half, key_id, day.key_id)),
+            since_ms=now_ms,
             until_ms=min(now_ms + self._life_ms, day.end),
-            uses=[1],
+            uses=count(1),
         )
         self.wraps += 2
         self._writing[place] = writing
@@ -136,3 +145,13 @@ class StorageSealer:
         if len(self._writing) > self._capacity:
             self._writing.popitem(last=False)
         return writing
+
+
+def _refused(outcome: Outcome[Evidence], code: Code) -> Outcome[Sealed]:
+    return Outcome(
+        source=outcome.source,
+        disposition=Disposition.REFUSED,
+        signal=outcome.signal,
+        decision=outcome.decision,
+        code=code,
+    )

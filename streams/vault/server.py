@@ -3,7 +3,8 @@
 - `worker.sock`: private transit keys and the digest key. No route here reaches an account's or a day's private half.
 - `control.sock`: rotation, endings, accounts, status, metrics: the janitor and administrators.
 
-Nothing that crosses either socket is content. Opening one stored event for a person is not offered: it needs grants.
+Nothing that crosses either socket is content. Opening one stored event for a person is not offered yet, since it needs
+grants; its place is a third socket beside these two, over `opening.open_sealed`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import fcntl
 import logging
 import os
 import signal
+import socket
+import sqlite3
+import stat
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,7 +25,10 @@ from pathlib import Path
 from aiohttp import web
 
 from streams import metrics
+from streams.codec.control import encode_key
+from streams.codec.identity import is_id
 from streams.errors import ConfigurationError, IntegrityError
+from streams.model import PublicKey
 from streams.settings import Settings, VaultSettings
 from streams.vault.harden import harden
 from streams.vault.service import Vault
@@ -30,6 +37,9 @@ from streams.vault.store import SqliteStore
 __all__ = ["control_routes", "serve", "sockets", "worker_routes"]
 
 log = logging.getLogger(__name__)
+MIND_SECONDS = 60.0
+PROBE_SECONDS = 1.0
+_JSON = "application/json"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -67,11 +77,14 @@ def control_routes(vault: Vault) -> list[web.RouteDef]:
         return _counted("end_due", {"keys": [_json(key) for key in vault.end_due()]})
 
     async def open_account(request: web.Request) -> web.Response:
-        key_id, public = vault.open_account(request.match_info["account"])
+        key_id, public = vault.open_account(await _account(request))
         return _counted("open_account", {"key_id": key_id, "public": base64.b64encode(public).decode()})
 
     async def close_account(request: web.Request) -> web.Response:
-        return _counted("close_account", {"ended": vault.close_account(request.match_info["account"])})
+        return _counted("close_account", {"ended": vault.close_account(await _account(request))})
+
+    async def state(request: web.Request) -> web.Response:
+        return _counted("state", {"state": vault.state(request.match_info["key_id"])})
 
     async def status(request: web.Request) -> web.Response:
         return _counted("status", vault.status())
@@ -83,19 +96,27 @@ def control_routes(vault: Vault) -> list[web.RouteDef]:
     return [
         web.post("/v1/rotate", rotate),
         web.post("/v1/end-due", end_due),
-        web.post("/v1/accounts/{account}/open", open_account),
-        web.post("/v1/accounts/{account}/close", close_account),
+        web.post("/v1/accounts/open", open_account),
+        web.post("/v1/accounts/close", close_account),
+        web.get("/v1/keys/{key_id}", state),
         web.get("/v1/status", status),
         web.get("/metrics", exposition),
     ]
 
 
-def _json(key: object) -> str:
-    # Public keys travel as the record that stands on the topic: one form, one check.
-    from streams.codec.control import encode_key
-    from streams.model import PublicKey
+async def _account(request: web.Request) -> str:
+    """The account that a request names; in its body, since `..` is an id and would be lost in a path."""
+    try:
+        account = (await request.json())["account"]
+    except (ValueError, KeyError, TypeError):
+        account = None
+    if not isinstance(account, str) or not is_id(account):
+        raise web.HTTPBadRequest(text='{"error": "the body has to be {\\"account\\": ID}"}', content_type=_JSON)
+    return account
 
-    assert isinstance(key, PublicKey)
+
+def _json(key: PublicKey) -> str:
+    """A public key travels as the record that stands on the topic: one form, one check."""
     return base64.b64encode(encode_key(key)).decode()
 
 
@@ -117,6 +138,10 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         metrics.VAULT_REQUESTS.labels(call[:32], "integrity").inc()
         log.critical("%s", error)
         return web.json_response({"error": str(error)}, status=500)
+    except (sqlite3.Error, OSError) as error:
+        metrics.VAULT_REQUESTS.labels(call[:32], "failed").inc()
+        log.error("the vault's store failed: %s", error)  # these two name files and states, never values
+        return web.json_response({"error": f"its store failed: {error}"}, status=500)
     except Exception as error:
         metrics.VAULT_REQUESTS.labels(call[:32], "failed").inc()
         log.error("a request failed: %s", type(error).__name__)
@@ -141,56 +166,136 @@ class _Lock:
         os.close(self._descriptor)
 
 
-async def serve(settings: Settings, metrics_port: int | None = None, ready: Callable[[], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is called once both sockets listen."""
+async def serve(
+    settings: Settings,
+    metrics_port: int | None = None,
+    ready: Callable[[], None] | None = None,
+    end_lost: bool = False,
+) -> int:
+    """Serve until SIGTERM or SIGINT; the signal's number. `ready` is called once both sockets listen.
+
+    Finishes first what an earlier vault left half ended. `end_lost` gives up keys whose KEK is missing, else such keys
+    are a `ConfigurationError`.
+    """
     harden()
     chosen = settings.vault
     lock = _take(chosen.directory)
-    store = SqliteStore(chosen.directory / "vault.db", chosen.kek_directory or chosen.directory / "keks")
     runners: list[web.AppRunner] = []
+    bound: list[Path] = []
     try:
-        vault = Vault(store, chosen, lambda: time.time_ns() // 1_000_000)
-        vault.rotate()
-        for path, routes in zip(sockets(chosen), (worker_routes(vault), control_routes(vault)), strict=True):
-            runners.append(await _listen(path, routes))
-        if metrics_port is not None:
-            runners.append(await _listen_metrics(vault, metrics_port))
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        if ready is not None:
-            ready()
-        await stop.wait()
+        keks = chosen.kek_directory or chosen.directory / "keks"
+        store = SqliteStore(chosen.directory / "vault.db", keks)
+        _check_folder(keks)
+        try:
+            vault = Vault(store, chosen, lambda: time.time_ns() // 1_000_000)
+            _recover(store, vault, keks, end_lost)
+            for path, routes in zip(sockets(chosen), (worker_routes(vault), control_routes(vault)), strict=True):
+                runners.append(await _listen(path, routes))
+                bound.append(path)
+            if metrics_port is not None:
+                runners.append(await _listen_metrics(vault, metrics_port))
+            return await _until_told(vault, ready)
+        finally:
+            for runner in runners:
+                await runner.cleanup()
+            for path in bound:
+                path.unlink(missing_ok=True)
+            store.close()
     finally:
-        for runner in runners:
-            await runner.cleanup()
-        for path in sockets(chosen):
-            _remove(path)
-        store.close()
         lock.release()
+
+
+def _recover(store: SqliteStore, vault: Vault, keks: Path, end_lost: bool) -> None:
+    lost = store.lost()
+    if lost and not end_lost:
+        raise ConfigurationError(
+            f"{len(lost)} keys (the first is {lost[0]}) have no key-encryption key in {keks}: it is not the right "
+            "folder, or the database is an old copy. Nobody can open what was sealed to them; "
+            "`streams vault serve --end-lost` gives them up and goes on"
+        )
+    if lost:
+        log.warning("%d keys without a key-encryption key were given up", vault.end_lost(lost))
+    vault.end_neglected()
+    vault.rotate()
+
+
+async def _until_told(vault: Vault, ready: Callable[[], None] | None) -> int:
+    stop = asyncio.Event()
+    told: list[int] = []
+
+    def tell(number: int) -> None:
+        told.append(number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, tell, number)
+    if ready is not None:
+        ready()
+    while not stop.is_set():
+        try:
+            await asyncio.wait_for(stop.wait(), MIND_SECONDS)
+        except TimeoutError:
+            _mind(vault)
+    return told[0]
+
+
+def _mind(vault: Vault) -> None:
+    """Once a minute. A failure is logged, shows as overdue keys, and is tried again."""
+    try:
+        vault.end_neglected()
+    except (sqlite3.Error, OSError) as error:
+        log.error("keys that are overdue could not be ended: %s", error)
 
 
 def _take(directory: Path) -> _Lock:
     try:
-        return _Lock(directory)
+        lock = _Lock(directory)
     except OSError as error:
         raise ConfigurationError(f"vault folder {directory}: {error.strerror}") from None
+    try:
+        _check_folder(directory)
+    except ConfigurationError:
+        lock.release()
+        raise
+    return lock
 
 
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder in which everybody may write; say so of one that others may look into."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & stat.S_IWOTH:
+        raise ConfigurationError(f"vault folder {folder} is writable by everybody: choose one of its own, mode 0700")
+    if mode & 0o077:
+        log.warning("vault folder %s is open to others (mode %04o): chmod 700", folder, mode)
+
+
+def _make_way(path: Path) -> None:
+    """Remove a socket that a killed vault left behind; refuse to take one that answers, or a file that is none."""
+    if not path.exists():
+        return
+    if not path.is_socket():
+        raise ConfigurationError(f"{path} is there and is no socket: choose another path, or remove it")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_SECONDS)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+        else:
+            raise ConfigurationError(f"another process listens on {path}: stop it, or choose another path")
 
 
 async def _listen(path: Path, routes: list[web.RouteDef]) -> web.AppRunner:
     app = web.Application(middlewares=[_guard], client_max_size=1 << 16)
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    _remove(path)  # left behind by a vault that was killed: the lock says that none is alive
     before = os.umask(0o177)
     try:
+        _make_way(path)
+        await runner.setup()
         await web.UnixSite(runner, str(path)).start()
     except OSError as error:
+        await runner.cleanup()
         raise ConfigurationError(f"cannot listen on {path}: {error.strerror or error}") from None
     finally:
         os.umask(before)
@@ -205,13 +310,18 @@ async def _listen_metrics(vault: Vault, port: int) -> web.AppRunner:
         return web.Response(body=metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
     async def alive(request: web.Request) -> web.Response:
-        return web.Response(text="alive\n")
+        return web.Response(text="ok\n")
 
-    app.add_routes([web.get("/metrics", exposition), web.get("/livez", alive), web.get("/readyz", alive)])
+    async def ready(request: web.Request) -> web.Response:
+        overdue = vault.status()["overdue"]
+        return web.Response(text=f"{overdue} keys are overdue\n", status=503) if overdue else await alive(request)
+
+    app.add_routes([web.get("/metrics", exposition), web.get("/livez", alive), web.get("/readyz", ready)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
     except OSError as error:
+        await runner.cleanup()
         raise ConfigurationError(f"cannot listen on 127.0.0.1:{port} for metrics: {error.strerror}") from None
     return runner

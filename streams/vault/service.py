@@ -6,8 +6,9 @@ margin of 4 hours after it began (716 hours by setting). The margin pays for cac
 
 from __future__ import annotations
 
+import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from streams import metrics
@@ -20,9 +21,13 @@ from streams.vault.store import Kept, State, Store, StoredKey
 
 __all__ = ["Answer", "Vault"]
 
+log = logging.getLogger(__name__)
 HOUR = 3_600_000
 DAY = 24 * HOUR
 DIGEST_LIFE = 30 * DAY
+READ_WITHIN = 3 * DAY  # a record may wait so long on its topic, and its day must still have a key then
+NEGLECTED = HOUR // 12  # the janitor is late by so much: the vault ends its keys by itself
+_TRANSIT = "transit-"
 _PUBLISHED = {KeyKind.TRANSIT.value, KeyKind.DAY.value}
 
 
@@ -46,7 +51,7 @@ class Vault:
         now = self._clock()
         for transit_class in TransitClass:
             self._rotate_transit(transit_class, now)
-        for day in (now - DAY, now, now + DAY):
+        for day in range(now - READ_WITHIN, now + DAY + 1, DAY):
             self._make_day(day - day % DAY, now)
         self.tell()
         live = [key for kind in KeyKind for key in self._store.live(kind.value)]
@@ -54,23 +59,52 @@ class Vault:
 
     def end_due(self) -> list[PublicKey]:
         """End every key whose time has come; those that were ended now. The others are tried again next time."""
-        now = self._clock()
-        due = self._store.due(now) + self._store.ending()
-        ended = [key for key in due if self._store.end(key.key_id, now)]
+        ended = self._end(self._store.due(self._clock()) + self._store.ending())
+        return [_public(key, ended=True) for key in ended if key.kind in _PUBLISHED]
+
+    def end_neglected(self) -> list[str]:
+        """End what should have ended minutes ago, and what was left half done: the ids.
+
+        The janitor asks in time (`end_due`); this keeps the promise when it does not run.
+        """
+        late = self._store.due(self._clock() - NEGLECTED) + self._store.ending()
+        ended = [key.key_id for key in self._end(late)] if late else []
+        if ended:
+            log.warning("%d keys were overdue and were ended by the vault: is the janitor running?", len(ended))
+        return ended
+
+    def end_lost(self, key_ids: Iterable[str]) -> int:
+        """Give up keys whose key-encryption keys are gone. How many ended."""
+        wanted = set(key_ids)
+        return len(self._end([key for key in self._store.live() if key.key_id in wanted]))
+
+    def _end(self, keys: list[StoredKey]) -> list[StoredKey]:
+        gone = self._store.end([key.key_id for key in keys], self._clock()) if keys else set()
+        ended = [key for key in keys if key.key_id in gone]
         for key in ended:
             metrics.VAULT_ENDED.labels(key.kind).inc()
         self.tell()
-        return [_public(key, ended=True) for key in ended if key.kind in _PUBLISHED]
+        return ended
+
+    def state(self, key_id: str) -> str:
+        """One of `State` by this clock: a key that is overdue counts as ended, tomorrow's day key as `not_yet`."""
+        key = self._store.find(key_id)
+        if key is None:
+            return self._store.state(key_id)
+        now = self._clock()
+        if key.end and key.end <= now:
+            return State.ENDED
+        return State.NOT_YET if key.seal_from > now else State.LIVE
 
     def transit(self, key_id: str) -> Answer:
-        """A private transit key for a worker. Keys of other kinds are `unknown` here, whatever their id."""
-        state = self._store.state(key_id)
+        """A private transit key for a worker. Keys of other kinds are `unknown` here, live or ended, and not read."""
+        if not key_id.startswith(_TRANSIT):
+            return Answer(State.UNKNOWN, None)
+        state = self.state(key_id)
         kept = self._store.private(key_id) if state == State.LIVE else None
         if kept is None:
             return Answer(State.ENDED if state == State.ENDING else state, None)
-        if kept.key.kind != KeyKind.TRANSIT.value:
-            return Answer(State.UNKNOWN, None)
-        return Answer(State.ENDED, None) if kept.key.end <= self._clock() else Answer(state, kept)
+        return Answer(state, kept) if kept.key.kind == KeyKind.TRANSIT.value else Answer(State.UNKNOWN, None)
 
     def digest_key(self) -> bytes:
         """The key of this cell for digests of strings that are no ids. It is made anew after 30 days, so that digests
@@ -79,7 +113,7 @@ class Vault:
         live = [key for key in self._store.live("digest", "ids") if key.end > now]
         if live:
             kept = self._store.private(live[-1].key_id)
-            assert kept is not None
+            assert kept is not None, "listed as live a moment ago, by the only process that ends keys"
             return kept.private
         key = StoredKey(f"digest-{secrets.token_hex(4)}", "digest", "ids", b"", now, now, now, now + DIGEST_LIFE)
         private = secrets.token_bytes(32)
@@ -99,13 +133,13 @@ class Vault:
         return key.key_id, public
 
     def close_account(self, account: str) -> list[str]:
-        """End all keys of an account now: nothing that is stored of it can be opened any more. The ids that ended."""
-        now = self._clock()
-        ended = [key.key_id for key in self._store.live("account", account) if self._store.end(key.key_id, now)]
-        if ended:
-            metrics.VAULT_ENDED.labels("account").inc(len(ended))
-        self.tell()
-        return ended
+        """End all keys of an account now: nothing that is stored of it can be opened any more. The ids that ended.
+
+        A key that something still holds back is fenced off all the same, is not among them, and stands in
+        `status()["ending"]` until it is gone.
+        """
+        left = [key for key in self._store.ending() if (key.kind, key.subject) == ("account", account)]
+        return [key.key_id for key in self._end(self._store.live("account", account) + left)]
 
     def status(self) -> dict[str, Any]:
         """How many keys of which kind, what ends next, what should have ended; no secret."""
@@ -143,7 +177,7 @@ class Vault:
             return
         private, public = new_pair()
         name = "s" if transit_class is TransitClass.STANDARD else "n"
-        key_id = f"transit-{name}-{secrets.token_hex(8)}"
+        key_id = f"{_TRANSIT}{name}-{secrets.token_hex(8)}"
         until = min(now + 2 * rotation, now + life)
         key = StoredKey(key_id, KeyKind.TRANSIT.value, transit_class.value, public, now, now, until, now + life)
         self._store.add(key, private)

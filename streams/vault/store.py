@@ -4,14 +4,15 @@ A private half is in the database only as ciphertext under its KEK. Ending a key
 overwritten, unlinked and its folder synced; the row is deleted with `secure_delete`, and the write-ahead log is
 checkpointed and truncated. Only when SQLite says that nothing stood in the way is the key `ended`; until then it is
 `ending` and is tried again. An old copy of the database revives nothing, since the KEK is gone; a key that is ending
-can no longer be read from the first step on.
+can no longer be read from the first step on. docs/keys.md tells it as a whole.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -23,7 +24,9 @@ from streams.errors import ConfigurationError, IntegrityError
 
 __all__ = ["Kept", "SqliteStore", "State", "Store", "StoredKey"]
 
+log = logging.getLogger(__name__)
 NONCE_BYTES = 12
+REMEMBERED_MS = 400 * 24 * 3_600_000  # endings of keys that nobody can ask for any more are forgotten
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (
     key_id TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, public BLOB NOT NULL, wrapped BLOB NOT NULL,
@@ -35,9 +38,10 @@ CREATE TABLE IF NOT EXISTS ended (key_id TEXT PRIMARY KEY, kind TEXT NOT NULL, e
 
 
 class State:
-    """What is known of a key id. "No key" has three meanings: `unknown` (never was), `ended`, `ending`."""
+    """What is known of a key id. "No key" has three meanings: it never was, it is over, its time has not come."""
 
     UNKNOWN = "unknown"
+    NOT_YET = "not_yet"
     LIVE = "live"
     ENDING = "ending"
     ENDED = "ended"
@@ -69,8 +73,8 @@ class Kept(NamedTuple):
 class Store(Protocol):
     """Keeps private halves. SQLite is the embedded one; another database has to keep the same promises:
 
-    `end` returns true only once the private half can be read from no file of the store, and from no copy that was made
-    of its database alone; `state` still knows the key's id afterwards.
+    `end` names a key only once its private half can be read from no file of the store, and from no copy that was made
+    of its database alone; `state` still knows the key's id afterwards. No method names a private half in an error.
     """
 
     def add(self, key: StoredKey, private: bytes) -> None:
@@ -79,6 +83,10 @@ class Store(Protocol):
 
     def private(self, key_id: str) -> Kept | None:
         """A live key with its private half."""
+        ...
+
+    def find(self, key_id: str) -> StoredKey | None:
+        """A live key without its private half."""
         ...
 
     def live(self, kind: str | None = None, subject: str | None = None) -> list[StoredKey]:
@@ -94,11 +102,11 @@ class Store(Protocol):
         ...
 
     def state(self, key_id: str) -> str:
-        """One of `State`."""
+        """UNKNOWN, LIVE, ENDING or ENDED: a store knows no time."""
         ...
 
-    def end(self, key_id: str, now_ms: int) -> bool:
-        """Destroy a key; false when it has to be tried again."""
+    def end(self, key_ids: Collection[str], now_ms: int) -> set[str]:
+        """Destroy keys. Those of them that are ended now; the others are fenced off and have to be tried again."""
         ...
 
     def ending(self) -> list[StoredKey]:
@@ -123,15 +131,23 @@ class SqliteStore:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = FULL")
                 self._db.execute("PRAGMA secure_delete = ON")
+                self._db.execute("PRAGMA temp_store = MEMORY")
                 self._db.execute("PRAGMA busy_timeout = 1000")
                 self._db.executescript(_SCHEMA)
         except OSError as error:
             raise ConfigurationError(f"vault folder {error.filename or path.parent}: {error.strerror}") from None
         except sqlite3.DatabaseError:
             raise ConfigurationError(
-                f"vault database {path} cannot be opened: it is damaged, in use, or not writable. Restore nothing "
-                "from a backup that is older than the margin of ended keys; see docs/keys.md"
+                f"vault database {path} cannot be opened: it is damaged, locked, or not writable. Look at its owner "
+                "and at what else has it open; docs/keys.md tells what to do about a damaged one"
             ) from None
+
+    def lost(self) -> list[str]:
+        """Ids of live keys without a KEK. An ending cannot leave such a row (it is fenced off first): the database is
+        an old copy, or the folder of KEKs is not the right one."""
+        kept = {entry.name for entry in os.scandir(self._keks)}
+        rows = self._db.execute("SELECT key_id FROM keys WHERE state = 'live' ORDER BY made, key_id")
+        return [str(key_id) for (key_id,) in rows if self._kek_file(key_id).name not in kept]
 
     def __repr__(self) -> str:
         return f"<SqliteStore {self._path.name}>"
@@ -141,7 +157,13 @@ class SqliteStore:
         kek, nonce = AESGCM.generate_key(256), os.urandom(NONCE_BYTES)
         wrapped = nonce + AESGCM(kek).encrypt(nonce, private, _bound(key))
         self._write_kek(key.key_id, kek)
-        self._db.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'live')", (*key[:4], wrapped, *key[4:]))
+        try:
+            self._db.execute(
+                "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'live')", (*key[:4], wrapped, *key[4:])
+            )
+        except sqlite3.Error:
+            self._destroy_kek(key.key_id)
+            raise
 
     def private(self, key_id: str) -> Kept | None:
         """See `Store`. A live key whose KEK is missing or wrong is an `IntegrityError`."""
@@ -157,6 +179,11 @@ class SqliteStore:
                 f"key {key_id} is in the vault's database, but its key-encryption key in {self._keks} is missing or "
                 "wrong: an old database was put back, or the folder is not the right one"
             ) from None
+
+    def find(self, key_id: str) -> StoredKey | None:
+        """See `Store`."""
+        row = self._db.execute("SELECT * FROM keys WHERE key_id = ? AND state = 'live'", (key_id,)).fetchone()
+        return None if row is None else _key(row)
 
     def live(self, kind: str | None = None, subject: str | None = None) -> list[StoredKey]:
         """See `Store`."""
@@ -190,23 +217,40 @@ class SqliteStore:
         gone = self._db.execute("SELECT 1 FROM ended WHERE key_id = ?", (key_id,)).fetchone()
         return State.ENDED if gone else State.UNKNOWN
 
-    def end(self, key_id: str, now_ms: int) -> bool:
-        """See `Store`. Every step can be repeated, so a crash between two of them is mended by the next call."""
-        row = self._db.execute("SELECT kind FROM keys WHERE key_id = ?", (key_id,)).fetchone()
-        if row is None:
-            return self.state(key_id) == State.ENDED
-        # First fence: from here on nobody gets the key, whatever happens to the rest.
-        self._db.execute(
-            "UPDATE keys SET state = 'ending', wrapped = zeroblob(length(wrapped)) WHERE key_id = ?", (key_id,)
-        )
-        self._destroy_kek(key_id)
-        if not self._flush_log():
-            return False
+    def end(self, key_ids: Collection[str], now_ms: int) -> set[str]:
+        """See `Store`. Every step can be repeated, so a crash between two of them is mended by the next call.
+
+        1. Fence: the rows lose their ciphertext, and from here on nobody gets the keys, whatever happens to the rest.
+        2. The KEKs are destroyed.
+        3. The write-ahead log, which still holds the old pages, is emptied. A reader that stands in the way ends this
+           call here: the keys stay `ending`.
+        4. The ids go to the table of ended keys.
+        """
+        kinds = {key_id: kind for key_id in set(key_ids) for kind in self._kind(key_id)}
+        ended = {key_id for key_id in set(key_ids) - kinds.keys() if self.state(key_id) == State.ENDED}
+        self._fence(list(kinds))
+        gone = [key_id for key_id in kinds if self._destroy_kek(key_id)]
+        if not gone or not self._flush_log():
+            return ended
         with self._transaction():
-            self._db.execute("INSERT OR REPLACE INTO ended VALUES (?, ?, ?)", (key_id, row[0], now_ms))
-            self._db.execute("DELETE FROM keys WHERE key_id = ?", (key_id,))
-        self._flush_log()
-        return True
+            for key_id in gone:
+                self._db.execute("INSERT OR REPLACE INTO ended VALUES (?, ?, ?)", (key_id, kinds[key_id], now_ms))
+                self._db.execute("DELETE FROM keys WHERE key_id = ?", (key_id,))
+            self._db.execute(
+                "DELETE FROM ended WHERE kind IN ('transit', 'digest') AND ended_at < ?", (now_ms - REMEMBERED_MS,)
+            )
+        self._flush_log()  # holds no secret any more: a reader in the way does no harm
+        return ended.union(gone)
+
+    def _kind(self, key_id: str) -> list[str]:
+        return [str(kind) for (kind,) in self._db.execute("SELECT kind FROM keys WHERE key_id = ?", (key_id,))]
+
+    def _fence(self, key_ids: list[str]) -> None:
+        with self._transaction():
+            for key_id in key_ids:
+                self._db.execute(
+                    "UPDATE keys SET state = 'ending', wrapped = zeroblob(length(wrapped)) WHERE key_id = ?", (key_id,)
+                )
 
     def close(self) -> None:
         """See `Store`."""
@@ -240,15 +284,20 @@ class SqliteStore:
             os.fsync(file.fileno())
         _sync(self._keks)
 
-    def _destroy_kek(self, key_id: str) -> None:
+    def _destroy_kek(self, key_id: str) -> bool:
         place = self._kek_file(key_id)
-        if place.exists():
-            with place.open("r+b") as file:
-                file.write(os.urandom(32))
-                file.flush()
-                os.fsync(file.fileno())
-            place.unlink()
-        _sync(self._keks)
+        try:
+            if place.exists():
+                with place.open("r+b") as file:
+                    file.write(os.urandom(place.stat().st_size))
+                    file.flush()
+                    os.fsync(file.fileno())
+                place.unlink()
+            _sync(self._keks)
+        except OSError as error:
+            log.error("key %s is still ending: its key-encryption key stays: %s", key_id, error.strerror)
+            return False
+        return True
 
 
 def _bound(key: StoredKey) -> bytes:

@@ -1,14 +1,16 @@
 """Seals on the way from SDK to worker: AES-256-GCM under a content key that is wrapped to a transit key.
 
 A content key serves one (transit key, sealer) for at most five minutes or 2^20 events, so wrapping and unwrapping are
-rare. Nonces are 96 random bits: after 2^20 under one key, the chance that two are alike is below 2^-56.
+rare. Nonces are 96 random bits: after 2^20 under one key, the chance that two are alike is below 2^-56. They are not
+counted, since a process that forks would count the same nonces twice under one key.
 """
 
 from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -32,7 +34,9 @@ class _Sending(NamedTuple):
     key_id: str
     wrapped: bytes
     cipher: AESGCM
+    since_ms: int
     until_ms: int
+    uses: Iterator[int]
 
 
 class TransitSealer:
@@ -42,7 +46,6 @@ class TransitSealer:
         self._keys = keys
         self._clock = clock
         self._sending: dict[TransitClass, _Sending] = {}
-        self._uses = 0
         self.wraps = 0
 
     def __repr__(self) -> str:
@@ -58,9 +61,9 @@ class TransitSealer:
     def _current(self, transit_class: TransitClass) -> _Sending:
         now = self._clock()
         sending = self._sending.get(transit_class)
-        self._uses += 1
-        fresh = sending is not None and now < sending.until_ms and self._uses < KEY_USES
-        if sending is not None and fresh and self._keys.get(sending.key_id) is not None:
+        # A clock that was set back makes a new key, else one would serve for longer than its five minutes.
+        timely = sending is not None and sending.since_ms <= now < sending.until_ms
+        if sending is not None and timely and self._keys.get(sending.key_id) and next(sending.uses) < KEY_USES:
             return sending
         key = self._keys.transit(transit_class, now)
         if key is None:
@@ -68,10 +71,15 @@ class TransitSealer:
                 f"no transit key of class {transit_class.value} is in force: is the janitor running?"
             )
         secret = AESGCM.generate_key(KEY_BYTES * 8)
-        wrapped = wrap(secret, key.public, _INFO + key.key_id.encode())
+        try:
+            wrapped = wrap(secret, key.public, _INFO + key.key_id.encode())
+        except SealBroken:
+            raise VaultUnavailable(
+                f"transit key {key.key_id} is no key that can be sealed to: who writes to `keys`?"
+            ) from None
         until = min(now + KEY_LIFE_MS, key.seal_until, key.end)
-        sending = self._sending[transit_class] = _Sending(key.key_id, wrapped, AESGCM(secret), until)
-        self._uses = 0
+        sending = _Sending(key.key_id, wrapped, AESGCM(secret), now, until, count(1))
+        self._sending[transit_class] = sending
         self.wraps += 1
         return sending
 
@@ -80,18 +88,21 @@ class _Private(NamedTuple):
     private: bytes | None  # None: ended
     end_ms: int
 
+    def __repr__(self) -> str:
+        return f"<_Private {'ended' if self.private is None else '**********'}>"
+
 
 class TransitOpener:
-    """Opens what SDKs sealed. Holds private transit keys until their end, and a bounded number of content keys.
+    """Opens what SDKs sealed. Holds private transit keys until their end, and at most `capacity` content keys.
 
-    `unwraps` counts unwrappings; `least_left` is the least share of its key's life that a record had left since it
-    was last asked for. For one thread.
+    A content key goes with the transit key that it was wrapped to. `unwraps` counts unwrappings. For one thread.
     """
 
     def __init__(self, capacity: int = 20_000) -> None:
         self._capacity = capacity
         self._private: dict[str, _Private] = {}
         self._content: OrderedDict[tuple[str, bytes], AESGCM | None] = OrderedDict()
+        self._used: set[str] = set()
         self.unwraps = 0
 
     def __repr__(self) -> str:
@@ -114,9 +125,23 @@ class TransitOpener:
 
     def open(self, batch: Sequence[SealedEvent], now_ms: int) -> list[bytes | Code]:
         """The plain content of each event, or why it cannot be read: KEY_UNKNOWN, KEY_ENDED or SEAL_BROKEN."""
+        self.expire(now_ms)
+        return [self._open(event) for event in batch]
+
+    def expire(self, now_ms: int) -> None:
+        """Drop the private keys whose end has come; `open` does it too, and an idle worker has to ask for it."""
         for key_id in [key_id for key_id, held in self._private.items() if held.private and held.end_ms <= now_ms]:
             self.ended(key_id)
-        return [self._open(event) for event in batch]
+
+    def life_left(self, keys: PublicKeys, now_ms: int) -> dict[TransitClass, float]:
+        """By class, the least share (0 to 1) of its life that a key had left which served since this was last asked."""
+        left: dict[TransitClass, float] = {}
+        for key in filter(None, map(keys.get, self._used)):
+            if key.transit_class is not None and key.end > key.seal_from:
+                share = max(0.0, (key.end - now_ms) / (key.end - key.seal_from))
+                left[key.transit_class] = min(share, left.get(key.transit_class, 1.0))
+        self._used.clear()
+        return left
 
     def _open(self, event: SealedEvent) -> bytes | Code:
         sealed = event.sealed
@@ -128,6 +153,7 @@ class TransitOpener:
         cipher = self._cipher(sealed.key, sealed.wrapped, held.private)
         if cipher is None:
             return Code.SEAL_BROKEN
+        self._used.add(sealed.key)
         try:
             return cipher.decrypt(sealed.nonce, sealed.ciphertext, transit_aad(event.meta, sealed.key))
         except (InvalidTag, ValueError):
