@@ -7,12 +7,13 @@ a batch of its own, so that a refusal names the guilty one.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError, UnknownError
 from aiokafka.partitioner import murmur2
 
 from streams.errors import BrokerUnavailable, ComplianceError, DeliveryError
@@ -21,6 +22,7 @@ from streams.settings import KafkaSettings
 
 __all__ = ["BatchProducer", "Out", "TooLarge", "partition_of"]
 
+log = logging.getLogger(__name__)
 BATCH_BYTES = 900_000  # below the default limit of a topic, 1,048,588
 LARGEST_REQUEST = 64 * 1024 * 1024
 
@@ -66,9 +68,19 @@ class BatchProducer:
         self._partitions: dict[str, int] = {}
 
     async def __aenter__(self) -> Self:
+        try:
+            await self._start(idempotent=True)
+        except UnknownError:
+            # The embedded broker gives out no producer ids. Without them a lost answer may repeat a record, which its
+            # id makes recognisable: at least once holds all the same.
+            log.warning("this broker knows no idempotent producers: an answer that is lost repeats records")
+            await self._start(idempotent=False)
+        return self
+
+    async def _start(self, idempotent: bool) -> None:
         self._producer = AIOKafkaProducer(
             acks="all",
-            enable_idempotence=True,
+            enable_idempotence=idempotent,
             max_batch_size=BATCH_BYTES,
             max_request_size=LARGEST_REQUEST,
             linger_ms=0,
@@ -77,10 +89,12 @@ class BatchProducer:
         )
         try:
             await self._producer.start()
+        except UnknownError:
+            await self._producer.stop()
+            raise
         except (KafkaError, OSError) as error:
             await self._producer.stop()
             raise self._gone(error) from None
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
