@@ -94,6 +94,7 @@ class _Loader:
         for name in self._files:
             if name not in (BUNDLE, USES):
                 self._area(name, rules, obligations)
+        self._once(rules)
         self._every_category(head, rules)
         return Bundle(
             version=version,
@@ -134,8 +135,7 @@ class _Loader:
             if not ID.fullmatch(name) or "." in name:
                 entry.wrong(node, f'"{name}" is no name of a threshold', "small letters, digits, underscores")
             number = entry.number(name, 1, 100)
-            if number is not None:
-                found[name] = number
+            found[name] = 1 if number is None else number  # named all the same, so that one mistake is shown once
         return found
 
     def _detectors(self, head: Entry) -> dict[str, frozenset[int]]:
@@ -304,6 +304,14 @@ class _Loader:
         when.reads.scored.clear()
         when.reads.scored.update(rule.when.reads.scored)
         return rule._replace(id=f"{rule.id}.{ending}", when=when, obligation=rule.id)
+
+    def _once(self, rules: list[Rule]) -> None:
+        """An obligation's rules take ids of their own, which no rule may have as well."""
+        for rule in rules:
+            if rule.obligation is not None and rule.id in self._ids:
+                place, message = self._ids[rule.id], f'obligation "{rule.obligation}" makes a rule of this id'
+                file, _, line = place.rpartition(":")
+                self.mistakes.append(Mistake(file, int(line), 1, 1, message, "rename one of them", ""))
 
     def _every_category(self, head: Entry, rules: list[Rule]) -> None:
         there = {rule.category for rule in rules}
