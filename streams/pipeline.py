@@ -17,30 +17,19 @@ from streams.model import (
     AccountState,
     Content,
     Decision,
+    Detection,
     Disposition,
     Event,
     Evidence,
     Facts,
-    Finding,
-    Gap,
     Kind,
     Outcome,
     Rejected,
-    Shape,
     Signal,
     StorageMode,
 )
 
 __all__ = ["Detection", "Detectors", "Input", "Policies", "Rules", "process"]
-
-
-class Detection(NamedTuple):
-    """What all detectors together say of one content: a byte a label, the findings behind them, gaps and shape."""
-
-    scores: bytes
-    findings: tuple[Finding, ...]
-    gaps: tuple[Gap, ...]
-    shape: Shape
 
 
 class Detectors(Protocol):

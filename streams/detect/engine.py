@@ -18,8 +18,7 @@ from streams.detect.normalise import views
 from streams.detect.personal_data import PersonalDataDetector
 from streams.detect.scan import Scanner
 from streams.detect.text import Text
-from streams.model import INDEX, LABELS, NO_SCORES, Content, Finding, Gap, GapReason, Shape
-from streams.pipeline import Detection
+from streams.model import INDEX, LABELS, NO_SCORES, Content, Detection, Finding, Gap, GapReason, Shape
 
 __all__ = ["DetectorSet", "load"]
 

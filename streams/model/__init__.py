@@ -4,6 +4,7 @@ from streams.errors import Code
 from streams.model.account import Account, Accounts, AccountState, Facts
 from streams.model.content import Content, Evidence, Finding, Message, Role, Sealed, Span, TransitSealed
 from streams.model.decision import Action, Decision, Severity, Stage, Truth, Verdict, violation_id
+from streams.model.detection import Detection
 from streams.model.event import (
     NOTHING_DECLARED,
     Audience,
@@ -58,6 +59,7 @@ __all__ = [
     "Count",
     "Decision",
     "Declared",
+    "Detection",
     "Disposition",
     "Event",
     "Evidence",
