@@ -81,20 +81,19 @@ class Follower:
         return {(part.topic, part.partition): end for part, end in found.items()}
 
     async def _open(self) -> None:
+        # Subscribed without a group: all partitions are assigned, those that are added later too.
         consumer: Any = AIOKafkaConsumer(
-            enable_auto_commit=False, auto_offset_reset="earliest", **aiokafka_arguments(self._settings)
+            *self._handlers,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            **aiokafka_arguments(self._settings),
         )
         self._consumer = consumer
         await consumer.start()
-        await consumer.topics()
-        parts = []
-        for topic in self._handlers:
-            found = consumer.partitions_for_topic(topic)
-            if not found:
-                raise TimeoutError(f"topic {topic} is not there")
-            parts += [TopicPartition(topic, partition) for partition in found]
-        consumer.assign(parts)
-        await consumer.seek_to_beginning(*parts)
+        missing = set(self._handlers) - {part.topic for part in consumer.assignment()}
+        if missing:
+            raise TimeoutError(f"topics {', '.join(sorted(missing))} are not there")
         self._ends = {}
 
     async def _round(self) -> None:
