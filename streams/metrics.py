@@ -5,6 +5,8 @@ Labels are bounded: topics, areas, rules, codes, detectors; never an account, a 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -14,8 +16,9 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
+from prometheus_client.parser import text_string_to_metric_families
 
-__all__ = ["CONTENT_TYPE", "exposition"]
+__all__ = ["CONTENT_TYPE", "exposition", "samples"]
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _STAGES = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -81,7 +84,9 @@ VAULT_REQUESTS = Counter("streams_vault_requests", "Requests to the vault.", ["c
 VAULT_OVERDUE = Gauge("streams_vault_overdue_keys", "Keys that should have ended and have not.")
 
 JANITOR_ROUNDS = Counter("streams_janitor_rounds", "Rounds of the janitor.", ["result"])
-JANITOR_STEPS = Counter("streams_janitor_steps", "Steps of the janitor's rounds, by how they ended.", ["step", "result"])
+JANITOR_STEPS = Counter(
+    "streams_janitor_steps", "Steps of the janitor's rounds, by how they ended.", ["step", "result"]
+)
 JANITOR_PURGED = Counter("streams_janitor_purged_records", "Records purged behind the commit.", ["topic"])
 JANITOR_LAST = Gauge("streams_janitor_last_round_timestamp_seconds", "When the last round ended well.")
 DRIFT = Gauge("streams_topic_drift", "Settings of topics that are not as they should be.", ["topic", "kind"])
@@ -90,3 +95,10 @@ DRIFT = Gauge("streams_topic_drift", "Settings of topics that are not as they sh
 def exposition(registry: CollectorRegistry = REGISTRY) -> bytes:
     """All metrics in Prometheus' text format."""
     return generate_latest(registry)
+
+
+def samples(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Name, labels and value of every sample in Prometheus' text format."""
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            yield sample.name, sample.labels, sample.value

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streams.errors import SettingsError
 from streams.model import StorageMode
@@ -29,6 +30,7 @@ __all__ = [
     "WorkerSettings",
     "is_loopback",
     "load",
+    "parse",
 ]
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
@@ -165,6 +167,29 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment before file (`init`), no dot files."""
         return env_settings, init_settings
+
+
+class _Exactly(Settings):
+    """Settings from what is given, and nothing around."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """No environment, no files."""
+        return (init_settings,)
+
+
+def parse(environment: Mapping[str, str]) -> Settings:
+    """The settings that a process with this environment alone has, whatever is in the environment of this one."""
+    source = EnvSettingsSource(Settings)
+    source.env_vars = {name.lower(): value for name, value in environment.items()}
+    return _Exactly(**source())
 
 
 def load(path: Path | None = None) -> Settings:

@@ -148,7 +148,8 @@ def _line(wanted: _Wanted, record: Record) -> Line | None:
     place = {"topic": record.topic, "partition": record.partition, "offset": record.offset, "time": record.timestamp}
     name = (record.key or b"").decode("utf-8", "replace")
     if record.value is None:
-        return Line(f"{moment(record.timestamp)} taken off: {name}", "dim", {"record": place, "key": name, "tombstone": True})
+        told = {"record": place, "key": name, "tombstone": True}
+        return Line(f"{moment(record.timestamp)} taken off: {name}", "dim", told)
     try:
         shown = _SHOW[wanted.kind](record.value)
     except RecordError as error:

@@ -1,7 +1,7 @@
 """Searches bytes on disk for canaries: unique tokens that were sent, and must (or must not) be found again.
 
-A canary is looked for as it is, in base64 at all three alignments, in hexadecimal and as UTF-16, both byte orders; files
-compressed with gzip are also read decompressed.
+A canary is looked for as it is, in base64 at all three alignments, in hexadecimal and as UTF-16, both byte orders;
+files compressed with gzip are also read decompressed.
 """
 
 from __future__ import annotations

@@ -59,7 +59,9 @@ class Outputs(NamedTuple):
         origin: list[int] = []
         for i, outcome in enumerate(outcomes):
             for short, key, value in self._of(outcome):
-                outs.append(self._out(short, outcome.source.partition, key, value))
+                # The ledger outlives its partition's neighbours: it is found by account, whatever was written where.
+                partition = None if short == "ledger" else outcome.source.partition
+                outs.append(self._out(short, partition, key, value))
                 origin.append(i)
         for count in self._counts(outcomes):
             outs.append(self._out("counts", None, count.account.encode(), encode_count(count)))

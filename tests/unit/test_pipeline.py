@@ -1,4 +1,4 @@
-"""`process` gives one outcome for each input, keeps content of nobody who may not be stored, and never raises for it."""
+"""`process` gives one outcome for each input, keeps content of nobody who may not be stored, and never raises."""
 
 from __future__ import annotations
 
@@ -130,7 +130,8 @@ def test_content_of_a_protected_account_in_the_clear_is_a_breach_and_is_still_ju
 def test_what_is_turned_away_says_why_and_is_not_judged(account: Account, item: Event, code: Code) -> None:
     [outcome] = process([item], rules(account))
     assert (outcome.disposition, outcome.code) == (Disposition.REFUSED, code)
-    assert outcome.signal is outcome.keep is None
+    assert outcome.signal is None
+    assert outcome.keep is None
 
 
 def test_a_signal_is_judged_by_our_facts_not_by_its_producers() -> None:
