@@ -42,8 +42,8 @@ INCOMPLETE = Counter("streams_incomplete_decisions", "Decisions which a gap or a
 GAPS = Counter("streams_gaps", "Detectors that failed or were skipped.", ["detector", "reason"])
 DIGESTED = Counter("streams_digested_ids", "Strings that were no ids and were replaced by a keyed digest.")
 CLOCK = Counter("streams_odd_clocks", "Records whose time was in the future or long past.", ["direction"])
-REPEATS = Counter(
-    "streams_redelivered_records", "Offsets that were taken again after a restart or rebalance.", ["topic"]
+RATE_MISSED = Counter(
+    "streams_rate_missed", "Counts that came too late for rate rules, and accounts dropped for room.", ["reason"]
 )
 STAGE_SECONDS = Histogram(
     "streams_stage_seconds", "Seconds of one batch in one stage of the pass.", ["stage"], buckets=_STAGES
@@ -58,7 +58,7 @@ EVENT_SECONDS = Histogram(
 )
 IN_FLIGHT = Gauge("streams_in_flight_batches", "Batches whose delivery is under way.")
 LAG = Gauge("streams_lag_records", "Records behind the end of a partition.", ["topic", "partition"])
-LAG_SECONDS = Gauge("streams_lag_seconds", "Age of the oldest record not yet ended.", ["topic"])
+LAG_SECONDS = Gauge("streams_lag_seconds", "With lag, how far the newest record taken lies behind now.", ["topic"])
 TRANSIT_LEFT = Gauge(
     "streams_transit_life_left_ratio",
     "Least share of its transit key's life that a record had left when opened.",

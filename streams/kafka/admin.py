@@ -25,6 +25,7 @@ __all__ = [
     "Drift",
     "NotSupported",
     "apply",
+    "broker_features",
     "check",
     "committed_offsets",
     "partition_counts",
@@ -303,6 +304,12 @@ def refuse_drift(settings: Settings) -> None:
         raise DriftError(
             f"{len(grave)} topics or settings are not as promised; streams topics apply mends them:\n{lines}"
         )
+
+
+def broker_features(settings: Settings) -> BrokerFeatures:
+    """`Admin.features`, on a connection of its own."""
+    with Admin(settings) as admin:
+        return admin.features()
 
 
 def partition_counts(settings: Settings) -> dict[str, int]:

@@ -23,10 +23,11 @@ from streams.policy.meaning import LONGEST_WINDOW, Rate
 from streams.policy.syntax import And, Compare, Expression, Or
 from streams.policy.timeline import Timeline
 
-__all__ = ["CAPACITY", "LATE_MINUTES", "RateJudge", "rate_violation_id"]
+__all__ = ["CAPACITY", "LATE_MINUTES", "LOOK_BACK_MINUTES", "RateJudge", "rate_violation_id"]
 
 MINUTE_MS: Final = 60_000
 LATE_MINUTES: Final = 60  # how far behind the newest minute of an account a count still takes part
+LOOK_BACK_MINUTES: Final = LATE_MINUTES + LONGEST_WINDOW  # what came before takes no part any more
 CAPACITY: Final = 100_000  # accounts held
 SOURCES_A_MINUTE: Final = 1_024  # sources told apart in one minute of one label
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 import faust
@@ -15,7 +15,7 @@ from streams import metrics
 from streams.codec.intake import Intake, Way
 from streams.detect import load_detectors
 from streams.errors import DeliveryError, DependencyError, VaultUnavailable
-from streams.kafka.admin import partition_counts, refuse_drift
+from streams.kafka.admin import broker_features, partition_counts, refuse_drift
 from streams.kafka.follow import Follower
 from streams.kafka.producer import BatchProducer
 from streams.kafka.topics import topic_name
@@ -23,6 +23,7 @@ from streams.kafka.transport import Batch, faust_settings
 from streams.model import Accounts, Run
 from streams.pipeline import Detectors, Rules
 from streams.policy import load_policies
+from streams.policy.rates import RateJudge
 from streams.policy.timeline import Timeline
 from streams.vault.client import PrivateTransit, VaultClient
 from streams.vault.harden import harden
@@ -32,8 +33,10 @@ from streams.vault.transit import TransitOpener
 from streams.worker.facts import FactTaker
 from streams.worker.flight import Flight
 from streams.worker.health import Health, Progress
+from streams.worker.measure import Measure
 from streams.worker.outputs import Outputs, missing_runs
 from streams.worker.passing import Pass
+from streams.worker.rates import RateWatch
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -42,7 +45,6 @@ __all__ = ["SOURCES", "Worker", "run"]
 
 log = logging.getLogger(__name__)
 SOURCES: dict[str, Way] = {"intake": "sealed", "intake.plain": "plain", "signals": "signals"}
-MEASURE_SECONDS = 2.0
 RETRY_SECONDS = 0.5
 
 
@@ -83,7 +85,6 @@ class Worker:
         self._name = f"{settings.worker.group}-{index}"
         self._stop = asyncio.Event()
         self._fatal: DependencyError | None = None
-        self._next: dict[tuple[str, int], int] = {}
         self.progress = Progress(settings.worker.stall_seconds)
         self.health = Health(
             settings.worker.http_host,
@@ -126,6 +127,10 @@ class Worker:
             outputs = Outputs(self._topic, counts.__getitem__, policies.counted_labels, self._name)
             self._flight = Flight(producer, outputs, settings.worker.in_flight, self._fail, now_ms)
             self._policies = policies
+            self._measure = Measure(self._pass, self._follower, policies, self.progress)
+            by_time = not (await asyncio.to_thread(broker_features, settings)).embedded
+            judge = RateJudge(policies, lambda account: accounts.facts(account, None, None).mode)
+            self._rates = RateWatch(settings, self._topic("counts"), judge, producer, outputs, by_time)
             await self._consume()
 
     def _make_pass(
@@ -160,7 +165,7 @@ class Worker:
             app = self._make_app()
             await app.start()
             self.progress.ready = True
-            tasks.append(asyncio.create_task(self._measure(app)))
+            tasks += self._beside(measure=self._measure.run(app.consumer), rates=self._rates.run())
             log.info("worker %s takes events; metrics at %s/metrics", self._name, self.health.address)
             crashed = asyncio.create_task(app.wait_until_stopped())
             tasks.append(crashed)
@@ -174,6 +179,17 @@ class Worker:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _beside(self, **running: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
+        """Run beside the main flow what must not end by itself: if it does, the worker stops."""
+        tasks = [asyncio.create_task(one, name=name) for name, one in running.items()]
+        for task in tasks:
+            task.add_done_callback(self._over)
+        return tasks
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(DependencyError(f"{task.get_name()} ended: {type(error).__name__}"))
 
     async def _first(self, *awaitables: Any) -> None:
         """Wait until one of them is done, or the worker is to stop."""
@@ -227,7 +243,8 @@ class Worker:
             return
         metrics.BATCH_RECORDS.observe(len(batch.records))
         metrics.BYTES.labels(batch.topic).inc(sum(len(record.value or b"") for record in batch.records))
-        self._next[batch.topic, batch.partition] = batch.records[-1].offset + 1
+        last = batch.records[-1]
+        self._measure.taken((batch.topic, batch.partition), last.offset + 1, last.timestamp)
         await self._flight.launch(_Landing(batch, self.progress), outcomes, self._policies.at(now_ms()).digest)
 
     def _fail(self, error: DependencyError) -> None:
@@ -237,22 +254,6 @@ class Worker:
             self.progress.fatal = str(error)
             log.error("%s", error)
             self._stop.set()
-
-    async def _measure(self, app: Any) -> None:
-        """Lag by partition, independent of whether anything is consumed: a worker that consumes nothing must show."""
-        while True:
-            await asyncio.sleep(MEASURE_SECONDS)
-            owned = {(tp.topic, tp.partition) for tp in app.consumer.assignment()}
-            ends = await self._follower.end_offsets(owned)
-            total = 0
-            for place, end in ends.items():
-                behind = end - self._next.get(place, app.consumer.due(place, end))
-                metrics.LAG.labels(place[0], str(place[1])).set(behind)
-                total += behind
-            if ends:
-                self.progress.measured(total)
-            for topic in ("accounts", "keys"):
-                metrics.FOLLOW_AGE.labels(topic).set(min(self._follower.age, 1e9))
 
     async def _patiently(self, ask: Any) -> Any:
         """Ask the vault until it answers, for as long as a delivery may take."""

@@ -36,6 +36,7 @@ class Landing(Protocol):
 
     topic: str
     generation: int
+    oldest_ms: int
     missing: Sequence[Run]
 
     def acknowledge(self) -> None:
@@ -92,8 +93,7 @@ class Flight:
         while True:
             outs, origin = self._outputs.wave(outcomes)
             try:
-                with_stage = metrics.STAGE_SECONDS.labels("deliver").time()
-                with with_stage:
+                with metrics.STAGE_SECONDS.labels("deliver").time():
                     await self._sink.deliver(outs)
                 break
             except TooLarge as large:
@@ -109,4 +109,5 @@ class Flight:
         )
         await self._sink.deliver([self._outputs.receipt(receipt)])
         tell(landing.topic, outcomes, landing.missing)
+        metrics.EVENT_SECONDS.observe(max(0.0, (self._now_ms() - landing.oldest_ms) / 1000))
         landing.acknowledge()

@@ -33,12 +33,15 @@ from streams.model import (
     Sealed,
     Source,
     Stage,
+    StorageMode,
+    Verdict,
+    Violation,
     fold,
     record_key,
     runs,
 )
 
-__all__ = ["Outputs", "make_receipt", "missing_runs", "replace_too_large", "tell"]
+__all__ = ["Outputs", "make_receipt", "missing_runs", "replace_too_large", "tell", "tell_violation"]
 
 MINUTE_MS = 60_000
 COUNTED_FROM = 50  # a label is counted for rate rules from this score on
@@ -68,6 +71,11 @@ class Outputs(NamedTuple):
             origin.append(-1)
         return outs, origin
 
+    def rated(self, violations: Sequence[Violation]) -> list[Out]:
+        """Violations of rate rules: keyed by account, as their counts are."""
+        records = [record for violation in violations for record in _violation_records(violation)]
+        return [self._out(short, None, key, value) for short, key, value in records]
+
     def receipt(self, receipt: Receipt) -> Out:
         """The receipt of one batch."""
         key = f"{receipt.topic}/{receipt.partition}".encode()
@@ -85,15 +93,11 @@ class Outputs(NamedTuple):
             records.append(("dead-letter", key, encode_dead_letter(outcome)))
         if signal is None:
             return records
-        account = signal.meta.account.encode()
         if outcome.disposition is Disposition.STORED:
             key = record_key(signal.meta.account, signal.meta.conversation)
             records.append(("tagged", key, encode_tagged(outcome)))
         for violation in violations_of(outcome):
-            short = "shadow" if violation.stage is Stage.SHADOW else f"violations.{violation.area.value}"
-            records.append((short, account, encode_violation(violation)))
-            if violation.stage is Stage.ENFORCE:
-                records.append(("ledger", account, encode_ledger(ledger_entry_of(violation))))
+            records += _violation_records(violation)
         return records
 
     def _counts(self, outcomes: Sequence[Outcome[Sealed]]) -> list[Count]:
@@ -116,6 +120,17 @@ class Outputs(NamedTuple):
             Count(account=account, label=label, minute=minute, events=events, source=first[account, label, minute])
             for (account, label, minute), events in tally.items()
         ]
+
+
+def _violation_records(violation: Violation) -> list[tuple[str, bytes, bytes]]:
+    """A violation for its topic, and what outlives it for the ledger; on trial it goes to `shadow` alone."""
+    account = violation.account.encode()
+    if violation.stage is Stage.SHADOW:
+        return [("shadow", account, encode_violation(violation))]
+    return [
+        (f"violations.{violation.area.value}", account, encode_violation(violation)),
+        ("ledger", account, encode_ledger(ledger_entry_of(violation))),
+    ]
 
 
 def replace_too_large(outcomes: Sequence[Outcome[Sealed]], guilty: set[int]) -> list[Outcome[Sealed]]:
@@ -173,14 +188,13 @@ def _tell_decision(outcome: Outcome[Sealed]) -> None:
     for verdict in decision.unknown:
         metrics.UNKNOWN.labels(verdict.area.value).inc()
     for verdict in decision.matched:
-        metrics.VIOLATIONS.labels(
-            verdict.area.value,
-            verdict.category,
-            verdict.rule,
-            verdict.severity.value,
-            verdict.stage.value,
-            signal.facts.mode.value,
-        ).inc()
+        tell_violation(verdict, signal.facts.mode)
+
+
+def tell_violation(broken: Verdict | Violation, mode: StorageMode) -> None:
+    """Count one violation by rule."""
+    labels = (broken.area, broken.category, broken.rule, broken.severity, broken.stage, mode)
+    metrics.VIOLATIONS.labels(*labels).inc()
 
 
 def make_receipt(
