@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,12 +20,13 @@ from streams.model import AREAS, INDEX
 from streams.written.mistakes import Mistake, PolicyMistakes, did_you_mean
 from streams.written.reading import Entry, File
 
-__all__ = ["BUILT_IN", "Clue", "Concept", "Lexicon", "Sample", "expression", "load_lexicon"]
+__all__ = ["BUILT_IN", "Clue", "Concept", "Lexicon", "Sample", "expression", "expressions", "load_lexicon"]
 
 BUILT_IN = Path(__file__).parent / "lexicons"
 NEAR = 120
 NEAR_MOST = 2_000
 RELIEF = 60
+JOINED = 25  # phrases in one expression; many more compile slower again
 LANGUAGES = ("en", "zh")
 _HAN = re.compile("[一-鿿]")
 
@@ -69,23 +71,47 @@ class Lexicon(NamedTuple):
 
 
 def expression(phrase: str) -> str:
-    """A phrase as a Hyperscan expression over normalised text.
+    r"""A phrase as a Hyperscan expression over normalised text. An apostrophe may be straight, curly or left out.
 
     >>> expression("break into")
-    '\\\\bbreak[ \\\\n\\\\-]{1,3}into\\\\b'
+    '\\bbreak[ \\n\\-]{1,3}into\\b'
     >>> expression("hack*")
-    '\\\\bhack'
+    '\\bhack'
     """
-    if phrase.startswith("re:"):
-        return phrase[3:]
+    return phrase[3:] if phrase.startswith("re:") else "".join(_parts(phrase))
+
+
+def expressions(phrases: Iterable[str]) -> tuple[str, ...]:
+    r"""Phrases as few expressions: those with the same edges are joined, which compiles several times faster.
+
+    >>> expressions(["rob", "steal", "hack*"])
+    ('\\b(?:rob|steal)\\b', '\\bhack')
+    """
+    made: list[str] = []
+    joined: dict[tuple[str, str], list[str]] = {}
+    for phrase in dict.fromkeys(phrases):
+        if phrase.startswith("re:"):
+            made.append(phrase[3:])
+        else:
+            left, body, right = _parts(phrase)
+            joined.setdefault((left, right), []).append(body)
+    for (left, right), bodies in joined.items():
+        for start in range(0, len(bodies), JOINED):
+            some = bodies[start : start + JOINED]
+            made.append(f"{left}(?:{'|'.join(some)}){right}" if len(some) > 1 else f"{left}{some[0]}{right}")
+    return tuple(made)
+
+
+def _parts(phrase: str) -> tuple[str, str, str]:
+    """A plain phrase as left edge, body and right edge."""
     open_end = phrase.endswith("*")
     text = unicodedata.normalize("NFKC", phrase.removesuffix("*")).casefold().strip()
-    body = r"[ \n\-]{1,3}".join(re.escape(word).replace("\\'", "'") for word in text.split())
+    body = r"[ \n\-]{1,3}".join(re.escape(word).replace("'", "['’]?") for word in text.split())
     if _HAN.search(text):
-        return body.replace(r"[ \n\-]{1,3}", r"[ \n\-]{0,3}")
+        return "", body.replace(r"[ \n\-]{1,3}", r"[ \n\-]{0,3}"), ""
     left = r"\b" if re.match(r"\w", text) else ""
     right = "" if open_end or not re.search(r"\w$", text) else r"\b"
-    return f"{left}{body}{right}"
+    return left, body, right
 
 
 def load_lexicon(folder: Path | None = None) -> Lexicon:
@@ -156,14 +182,13 @@ class _Reader:
         found: list[str] = []
         for language in LANGUAGES:
             for word, place in phrases.words(language):
-                made = expression(word)
-                if len(made.strip("\\b")) < (1 if language == "zh" else 2) and not word.startswith("re:"):
+                if len(word.rstrip("*")) < (1 if language == "zh" else 2):
                     phrases.wrong(place, f'"{word}" is too short')
-                found.append(made)
+                found.append(word)
         if not found:
             concepts.wrong(node, f'concept "{name}" has no phrase', "add en: [...] or zh: [...]")
         phrases.done()
-        self.concepts[name] = Concept(name, tuple(dict.fromkeys(found)))
+        self.concepts[name] = Concept(name, expressions(found))
 
     def _names(self, entry: Entry, key: str, kind: str, required: bool = False) -> tuple[str, ...]:
         words = entry.words(key, required)
