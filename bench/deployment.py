@@ -1,0 +1,129 @@
+"""A deployment to measure: a real Kafka, vault and janitor as processes, in a folder that is removed at the end."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from streams.client import Client
+from streams.demo.processes import Processes, fetch, free_port, until
+from streams.kafka.admin import apply
+from streams.lifecycle.accounts import Change, open_registry
+from streams.metrics import samples
+from streams.model import StorageMode
+from streams.settings import Settings, parse
+from tests.kafka_server import KafkaServer
+
+__all__ = ["Deployment", "Numbers", "deploy", "processor", "send"]
+
+START_SECONDS = 60.0
+FLUSH_EVERY = 5_000
+
+
+class Numbers(NamedTuple):
+    """What a worker's metrics say at a time (seconds, monotonic): offsets ended, its CPU seconds, its lag."""
+
+    at: float
+    ended: int
+    cpu: float
+    lag: int
+
+
+class Deployment(NamedTuple):
+    """What runs: settings, processes (to start workers by), the environment that they have."""
+
+    settings: Settings
+    processes: Processes
+    environment: Mapping[str, str]
+
+    def worker(self, *arguments: str) -> int:
+        """Start `streams worker`, wait until it is ready; its process id."""
+        process = self.processes.start("worker", *arguments)
+        until(
+            lambda: fetch(self.page(0, "readyz"))[0] == 200, START_SECONDS, "the worker's start", self.processes.check
+        )
+        return process.pid
+
+    def page(self, index: int, name: str = "metrics") -> str:
+        """The address of a worker's page."""
+        return f"http://127.0.0.1:{self.settings.worker.http_port + index}/{name}"
+
+    def numbers(self, index: int = 0) -> Numbers | None:
+        """What worker `index` says now; None when it does not answer."""
+        status, text = fetch(self.page(index))
+        if status != 200:
+            return None
+        ended, cpu, lag = 0.0, 0.0, 0.0
+        for name, _, value in samples(text):
+            if name == "streams_records_total":
+                ended += value
+            elif name == "process_cpu_seconds_total":
+                cpu = value
+            elif name == "streams_lag_records":
+                lag += value
+        return Numbers(time.monotonic(), int(ended), cpu, int(lag))
+
+
+@contextmanager
+def deploy(
+    partitions: int, accounts: Mapping[str, StorageMode], extra: Mapping[str, str] | None = None
+) -> Iterator[Deployment]:
+    """Start Kafka, topics, vault, janitor and accounts; end all of it."""
+    with TemporaryDirectory(prefix="streams-bench-") as name:
+        folder = Path(name)
+        (folder / "kafka").mkdir()
+        with KafkaServer(folder / "kafka") as kafka:
+            environment = {
+                "STREAMS_CELL": "bench",
+                "STREAMS_KAFKA__BOOTSTRAP": kafka.bootstrap,
+                "STREAMS_TOPICS__PARTITIONS": str(partitions),
+                "STREAMS_VAULT__DIRECTORY": str(folder / "vault"),
+                "STREAMS_WORKER__HTTP_PORT": str(free_port()),
+                "STREAMS_JANITOR__HTTP_PORT": str(free_port()),
+                **(extra or {}),
+            }
+            settings = parse(environment)
+            apply(settings)
+            with Processes(environment, folder / "logs") as processes:
+                processes.start("vault", "serve")
+                control = settings.vault.directory / "control.sock"
+                until(control.exists, START_SECONDS, "the vault's start", processes.check)
+                processes.start("janitor")
+                with open_registry(settings) as registry:
+                    for account, mode in accounts.items():
+                        registry.set(account, Change(mode=mode))
+                yield Deployment(settings, processes, environment)
+
+
+def send(
+    deployment: Deployment, fields: Iterable[Mapping[str, Any]], told: Callable[[int], None] | None = None
+) -> tuple[int, dict[str, int]]:
+    """Send events through the SDK as fast as Kafka takes them; how many it took, and how many were dropped, by why."""
+    with Client(deployment.settings.kafka.bootstrap, application="bench") as client:
+        client.wait_ready(START_SECONDS)
+        for number, event in enumerate(fields, 1):
+            client.record(**event)
+            if number % FLUSH_EVERY == 0:
+                client.flush(START_SECONDS)
+                if told is not None:
+                    told(number)
+        client.flush(START_SECONDS)
+        statistics = client.statistics
+    return statistics.sent, dict(statistics.dropped)
+
+
+def processor() -> str:
+    """The processor and the number of its cores, for a report."""
+    found = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    return f"{found[1] if found else 'unknown processor'}, {os.cpu_count()} cores"
+
+
+def pause() -> None:
+    """A tenth of a second between two looks at a worker."""
+    time.sleep(0.1)
