@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from msgspec import structs
-
 from streams.errors import Code
 from streams.model import (
     Accounts,
@@ -27,6 +25,7 @@ from streams.model import (
     Rejected,
     Signal,
     StorageMode,
+    changed,
 )
 
 __all__ = ["Detection", "Detectors", "Input", "Policies", "Rules", "process"]
@@ -74,7 +73,7 @@ def process(inputs: Sequence[Input], rules: Rules) -> list[Outcome[Evidence]]:
         elif (code := refusal(item, rules)) is not None:
             outcomes[i] = Outcome(item.source, Disposition.REFUSED, code=code)
         elif isinstance(item, Signal):
-            signals.append((i, structs.replace(item, facts=facts_of(item, rules)), None))
+            signals.append((i, changed(item, facts=facts_of(item, rules)), None))
         else:
             admitted.append((i, item))
 

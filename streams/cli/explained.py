@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
-from msgspec import structs
 
 from streams.errors import Code, RecordError
 from streams.model import (
@@ -27,6 +26,7 @@ from streams.model import (
     Signal,
     Source,
     StorageMode,
+    changed,
 )
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _event(data: bytes, options: dict[str, Any]) -> Event:
         raise click.UsageError(f"the event cannot be read: {error.code.value}{_help(error.code)}") from None
     declared = _declared(meta.declared, options)
     conversation = NAME if options["in_conversation"] else meta.conversation
-    return Event(_source(options), structs.replace(meta, declared=declared, conversation=conversation), content)
+    return Event(_source(options), changed(meta, declared=declared, conversation=conversation), content)
 
 
 def _help(code: Code) -> str:

@@ -1,5 +1,7 @@
 """The words of the project as frozen, typed data. No I/O, no clock, no library but msgspec."""
 
+from msgspec.structs import replace as changed
+
 from streams.errors import Code
 from streams.model.account import Account, Accounts, AccountState, Facts
 from streams.model.content import Content, Evidence, Finding, Message, Role, Sealed, Span, TransitSealed
@@ -93,6 +95,7 @@ __all__ = [
     "Truth",
     "Verdict",
     "Violation",
+    "changed",
     "fold",
     "record_key",
     "runs",
