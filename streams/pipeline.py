@@ -25,7 +25,7 @@ from streams.model import (
     Rejected,
     Signal,
     StorageMode,
-    changed,
+    replace,
 )
 
 __all__ = ["Detection", "Detectors", "Input", "Policies", "Rules", "process"]
@@ -73,7 +73,7 @@ def process(inputs: Sequence[Input], rules: Rules) -> list[Outcome[Evidence]]:
         elif (code := refusal(item, rules)) is not None:
             outcomes[i] = Outcome(item.source, Disposition.REFUSED, code=code)
         elif isinstance(item, Signal):
-            signals.append((i, changed(item, facts=facts_of(item, rules)), None))
+            signals.append((i, replace(item, facts=facts_of(item, rules)), None))
         else:
             admitted.append((i, item))
 

@@ -26,7 +26,7 @@ from streams.model import (
     Signal,
     Source,
     StorageMode,
-    changed,
+    replace,
 )
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _event(data: bytes, options: dict[str, Any]) -> Event:
         raise click.UsageError(f"the event cannot be read: {error.code.value}{_help(error.code)}") from None
     declared = _declared(meta.declared, options)
     conversation = NAME if options["in_conversation"] else meta.conversation
-    return Event(_source(options), changed(meta, declared=declared, conversation=conversation), content)
+    return Event(_source(options), replace(meta, declared=declared, conversation=conversation), content)
 
 
 def _help(code: Code) -> str:

@@ -21,7 +21,7 @@ from streams.codec.records import decode_account, encode_account
 from streams.errors import ComplianceError, ConfigurationError, RecordError
 from streams.kafka.reading import Placed, Publisher, Reader
 from streams.kafka.topics import topic_name
-from streams.model import Account, AccountState, StorageMode, changed
+from streams.model import Account, AccountState, StorageMode, replace
 from streams.settings import Settings
 from streams.vault.client import ControlClient
 
@@ -167,7 +167,7 @@ class Registry:
             now = self._latest.get(name)
             if now is not None and not self._unreadable.get(name) and _same(target, now):
                 return Written(now, changed)
-            placed = self._log.publish(changed(target, version=self._next(name), updated_at=self._clock()))
+            placed = self._log.publish(replace(target, version=self._next(name), updated_at=self._clock()))
             changed = True
             before, after = _parted(self.refresh(), name, placed)
             if not before:
@@ -191,12 +191,12 @@ class Registry:
         for several in ("uses", "disclosures"):
             if several in given:
                 given[several] = tuple(sorted(set(given[several])))
-        amended = changed(base, **given)
+        amended = replace(base, **given)
         if amended.mode is not StorageMode.STANDARD or amended.state is not AccountState.OPEN:
-            return changed(amended, key_id=None, public_key=None)
+            return replace(amended, key_id=None, public_key=None)
         if amended.key_id is None:
             key_id, public = self._keys.open_account(amended.account)
-            return changed(amended, key_id=key_id, public_key=public)
+            return replace(amended, key_id=key_id, public_key=public)
         return amended
 
 
@@ -259,7 +259,7 @@ def _not_an_id(value: str) -> str:
 
 
 def _same(one: Account, other: Account) -> bool:
-    return changed(one, version=0, updated_at=0) == changed(other, version=0, updated_at=0)
+    return replace(one, version=0, updated_at=0) == replace(other, version=0, updated_at=0)
 
 
 def _parted(news: Iterable[Entry], name: str, own: Placed) -> tuple[list[Entry], list[Entry]]:

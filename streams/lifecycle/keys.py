@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from streams.codec.records import decode_key, encode_key
 from streams.errors import RecordError
 from streams.kafka.reading import Publisher, Reader
-from streams.model import PublicKey, changed
+from streams.model import PublicKey, replace
 
 __all__ = ["KEEP_ENDED_MS", "KafkaKeyLog", "KeyChange", "KeyLog", "changes"]
 
@@ -48,7 +48,7 @@ def changes(
     just destroyed; `ending` the ids that it is still destroying, which stay as they are. A key on the topic that the
     vault does not hold is published as ended, also before its end: what would be sealed to it could never be opened.
     """
-    gone = {key.key_id: changed(key, ended=True) for key in ended}
+    gone = {key.key_id: replace(key, ended=True) for key in ended}
     held = {key.key_id: key for key in live or () if key.key_id not in gone}
     wanted = [
         KeyChange(key.key_id, key) for key in (*held.values(), *gone.values()) if published.get(key.key_id) != key
@@ -63,7 +63,7 @@ def changes(
             if key.end + KEEP_ENDED_MS <= now_ms:
                 wanted.append(KeyChange(key_id, None))
         elif live is not None:
-            wanted.append(KeyChange(key_id, changed(key, ended=True), orphan=key.end > now_ms))
+            wanted.append(KeyChange(key_id, replace(key, ended=True), orphan=key.end > now_ms))
     return wanted
 
 

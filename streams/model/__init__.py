@@ -1,6 +1,6 @@
 """The words of the project as frozen, typed data. No I/O, no clock, no library but msgspec."""
 
-from msgspec.structs import replace as changed
+from msgspec.structs import replace
 
 from streams.errors import Code
 from streams.model.account import Account, Accounts, AccountState, Facts
@@ -95,9 +95,9 @@ __all__ = [
     "Truth",
     "Verdict",
     "Violation",
-    "changed",
     "fold",
     "record_key",
+    "replace",
     "runs",
     "violation_id",
 ]
