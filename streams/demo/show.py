@@ -26,7 +26,7 @@ from streams.lifecycle.scan import canary
 from streams.model import StorageMode
 from streams.settings import Settings, parse
 
-__all__ = ["Demo", "Plan", "Ready", "show"]
+__all__ = ["MARK", "Demo", "Plan", "Ready", "prepare", "show"]
 
 MARK = ".compliance-streams-demo"
 READY_SECONDS = 45.0
@@ -70,7 +70,7 @@ def show(plan: Plan, stage: Callable[[str], None], ready: Callable[[Ready], None
 
     `stage` is told what is being started, `ready` where to look, `tell` picture, records sent, rate and seconds left.
     """
-    _clear(plan.folder)
+    prepare(plan.folder)
     stage("starting the embedded broker")
     with EmbeddedBroker(log=plan.folder / "broker.log") as broker:
         environment = _environment(plan.folder, broker.bootstrap)
@@ -89,7 +89,7 @@ def show(plan: Plan, stage: Callable[[str], None], ready: Callable[[Ready], None
             yield Demo(picture, traffic.sent, rate, proof)
 
 
-def _clear(folder: Path) -> None:
+def prepare(folder: Path) -> None:
     """Start from nothing; a folder that is not a demonstration's is never touched."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
