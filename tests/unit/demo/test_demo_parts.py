@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from itertools import islice
 from pathlib import Path
 
@@ -53,9 +54,10 @@ def test_the_picture_is_read_from_the_metrics() -> None:
     picture = read(EXPOSITION)
     assert picture == Picture({"malware": 3}, {"malware": 1}, {"stored": 5, "dead_letter": 2}, {"invalid_json": 2}, 7)
     assert line(picture, 9, 3.0).startswith("sent 9, ended 7 (3/s), lag 7, violations 3, dead letters 2")
-    console = Console(width=120, record=True, quiet=True)
+    console = Console(width=120, file=io.StringIO())
     console.print(draw(picture, 9, 3.0, 1.0))
-    assert "malware" in console.export_text()
+    assert isinstance(console.file, io.StringIO)
+    assert "malware" in console.file.getvalue()
 
 
 def test_a_folder_of_a_demo_is_made_anew_and_another_is_refused(tmp_path: Path) -> None:
