@@ -69,7 +69,7 @@ class _Loader:
     def __init__(self, folder: Path, files: dict[str, File]) -> None:
         self._folder = folder
         self._files = files
-        self._ids: dict[str, str] = {}
+        self._ids: dict[str, Entry] = {}
         self._starts = 0
         self._vocabulary = Vocabulary()
         self._traits: dict[str, str | None] = {}
@@ -198,10 +198,10 @@ class _Loader:
 
     def _claim(self, entry: Entry) -> str:
         name = entry.identifier("id")
-        place = f"{entry.file.text.file}:{entry.node.start_mark.line + 1}"
-        if name in self._ids:
-            entry.wrong("id", f'rule "{name}" is there twice', f"the first is at {self._ids[name]}")
-        self._ids.setdefault(name, place)
+        first = self._ids.setdefault(name, entry)
+        if name and first is not entry:
+            place = f"{first.file.text.file}:{first.node.start_mark.line + 1}"
+            entry.wrong("id", f'rule "{name}" is there twice', f"the first is at {place}")
         return name
 
     def _common(self, entry: Entry, area: Area, when: Condition | None) -> Rule | None:
@@ -309,9 +309,8 @@ class _Loader:
         """An obligation's rules take ids of their own, which no rule may have as well."""
         for rule in rules:
             if rule.obligation is not None and rule.id in self._ids:
-                place, message = self._ids[rule.id], f'obligation "{rule.obligation}" makes a rule of this id'
-                file, _, line = place.rpartition(":")
-                self.mistakes.append(Mistake(file, int(line), 1, 1, message, "rename one of them", ""))
+                message = f'obligation "{rule.obligation}" makes a rule of this id'
+                self._ids[rule.id].wrong("id", message, "rename one of them")
 
     def _every_category(self, head: Entry, rules: list[Rule]) -> None:
         there = {rule.category for rule in rules}

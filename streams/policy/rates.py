@@ -1,6 +1,6 @@
 """Rate rules: judged over many events of one account, from the counts that workers publish.
 
-A window of N minutes ends with each minute in which something was counted. When the events in it reach a rule's limit,
+A window of N minutes ends with each minute in which something of the rule was counted. When the events in it reach a rule's limit,
 that is one violation for the account, the rule and the stretch of N minutes (counted from 1970) in which the window
 ends, so a flood gives one violation a stretch and not one an event.
 
@@ -77,7 +77,8 @@ class RateJudge:
             segment = self._policies.segment(minute * MINUTE_MS)
             bundle = segment.bundle
             for rule in segment.rate_rules:
-                if not any(rate.label == count.label for rate in rule.rates):
+                labels = {rate.label for rate in rule.rates}
+                if count.label not in labels or not account.counted(minute, labels):
                     continue
                 stretch = minute // max(rate.minutes for rate in rule.rates)
                 key = (bundle.digest, rule.id, stretch)
@@ -156,6 +157,10 @@ class _Account:
             other for minutes in self._labels.values() for other in minutes if minute < other < minute + LONGEST_WINDOW
         }
         return [minute, *sorted(later)]
+
+    def counted(self, minute: int, labels: Iterable[str]) -> bool:
+        """Whether anything of these labels was counted in a minute: only there a rule's windows end."""
+        return any(minute in self._labels.get(label, {}) for label in labels)
 
     def reaches(self, tree: Expression, rates: tuple[Rate, ...], minute: int) -> bool:
         """Whether the windows that end with this minute hold enough."""

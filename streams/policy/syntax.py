@@ -29,11 +29,14 @@ _INSTEAD = {
     "&": 'write "and"',
     "|": 'write "or"',
     "!": 'write "not"',
-    "(": "write ASCII brackets",
-    ")": "write ASCII brackets",
-    ",": "write an ASCII comma",
-    "≥": 'write ">="',
-    "≤": 'write "<="',
+    "\uff08": "write an ASCII bracket",
+    "\uff09": "write an ASCII bracket",
+    "\uff0c": "write an ASCII comma",
+    "\u3001": "write an ASCII comma",
+    "\u2265": 'write ">="',
+    "\u2264": 'write "<="',
+    "\u201c": "write ASCII quotation marks",
+    "\u201d": "write ASCII quotation marks",
 }
 _COMPARISONS = frozenset((">=", ">", "<=", "<", "==", "!="))
 _KEYWORDS = frozenset(("and", "or", "not", "in"))

@@ -16,7 +16,7 @@ def day_of(at_ms: int) -> str:
     '2023-11-14'
     """
     seconds = min(max(at_ms / 1000, -62_135_596_800.0), 253_402_300_799.0)
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 class PublicKeys:

@@ -8,10 +8,8 @@ from typing import Any
 from streams.model import (
     INDEX,
     LABELS,
-    Audience,
     Declared,
     Facts,
-    Gap,
     Kind,
     Metadata,
     Shape,
@@ -39,30 +37,25 @@ def scores(**given: int) -> bytes:
     return bytes(found)
 
 
-def signal(
-    kind: Kind = Kind.EXCHANGE,
-    *,
-    uses: tuple[str, ...] = (),
-    disclosures: tuple[str, ...] = (),
-    audience: Audience | None = None,
-    reviewed: bool | None = None,
-    simulated: str | None = None,
-    gaps: tuple[Gap, ...] = (),
-    at: int = NOW,
-    conversation: str | None = None,
-    language: str = "en",
-    facts: dict[str, Any] | None = None,
-    **given: int,
-) -> Signal:
-    declared = Declared(uses, audience, disclosures, reviewed, simulated)
+def signal(kind: Kind = Kind.EXCHANGE, /, **given: Any) -> Signal:
+    """A signal in which nothing is found and nothing declared but what is given; other names are scores by label."""
+    take = given.pop
+    declared = Declared(
+        take("uses", ()),
+        take("audience", None),
+        take("disclosures", ()),
+        take("reviewed", None),
+        take("simulated", None),
+    )
+    facts: dict[str, Any] = {"version": 1, "mode": StorageMode.STANDARD, **take("facts", {})}
     return Signal(
-        source=Source("cell", "compliance.intake", 0, 7, at),
-        meta=Metadata("e1", "acme", kind, declared=declared, conversation=conversation),
-        facts=Facts(**{"version": 1, "mode": StorageMode.STANDARD, **(facts or {})}),
-        scores=scores(**given),
-        gaps=gaps,
-        shape=Shape(100, 1, language),
+        source=Source("cell", "compliance.intake", 0, 7, take("at", NOW)),
+        meta=Metadata("e1", "acme", kind, declared=declared, conversation=take("conversation", None)),
+        facts=Facts(**facts),
+        gaps=take("gaps", ()),
+        shape=Shape(100, 1, take("language", "en")),
         detectors="d1",
+        scores=scores(**given),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from streams.model import AREAS, CATEGORY_AREA, CATEGORY_REQUIREMENT, Action, Audience, Kind, Severity, Stage, Truth
@@ -227,8 +229,8 @@ def test_p13_a_review_does_not_help_in_an_emergency() -> None:
     assert not matched(signal(emergency_triage=59))
 
 
-def disclaimer(**more: object) -> dict[str, Truth]:
-    return truths(signal(uses=("medical",), **more))  # type: ignore[arg-type]
+def disclaimer(**more: Any) -> dict[str, Truth]:
+    return truths(signal(uses=("medical",), **more))
 
 
 def standing(name: str, one: dict[str, Truth]) -> str:
