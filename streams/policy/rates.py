@@ -1,8 +1,8 @@
 """Rate rules: judged over many events of one account, from the counts that workers publish.
 
-A window of N minutes ends with each minute in which something of the rule was counted. When the events in it reach a rule's limit,
-that is one violation for the account, the rule and the stretch of N minutes (counted from 1970) in which the window
-ends, so a flood gives one violation a stretch and not one an event.
+A window of N minutes ends with each minute in which something of the rule was counted. When the events in it reach a
+rule's limit, that is one violation for the account, the rule and the stretch of N minutes (counted from 1970) in which
+the window ends, so a flood gives one violation a stretch and not one an event.
 
 Results do not depend on the order or on repeats: counts only add up, a count that comes again (same account, label,
 minute and source) replaces its first copy, and ids are made of cell, account, policy, rule and stretch alone. A crash
