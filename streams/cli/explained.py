@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from streams.cli.given import LARGEST, event_of
 from streams.errors import Code, RecordError
 from streams.model import (
     INDEX,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["signal_of"]
 
 NAME = "explained"
-LARGEST = 16 * 1024 * 1024
 
 
 def signal_of(event: BinaryIO | None, options: dict[str, Any], timeline: Timeline) -> Signal:
@@ -92,26 +92,19 @@ def _signal_of_event(data: bytes, options: dict[str, Any], timeline: Timeline) -
 
 
 def _event(data: bytes, options: dict[str, Any]) -> Event:
-    from streams.codec.events import decode_json_event
-    from streams.codec.identity import Digester
-
     try:
         raw = json.loads(data) if len(data) <= LARGEST else None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise click.UsageError("the event is not JSON") from None
     if not isinstance(raw, dict):
         raise click.UsageError("the event has to be one JSON object" if raw is not None else "the event is too large")
-    if "text" in raw:
-        raw["prompt"] = raw.pop("text")
-    raw.setdefault("event_id", NAME)
-    raw.setdefault("account", NAME)
     try:
-        meta, content = decode_json_event(json.dumps(raw).encode(), Digester(NAME.encode()))
+        event = event_of(raw, _source(options), NAME)
     except RecordError as error:
         raise click.UsageError(f"the event cannot be read: {error.code.value}{_help(error.code)}") from None
-    declared = _declared(meta.declared, options)
-    conversation = NAME if options["in_conversation"] else meta.conversation
-    return Event(_source(options), replace(meta, declared=declared, conversation=conversation), content)
+    declared = _declared(event.meta.declared, options)
+    conversation = NAME if options["in_conversation"] else event.meta.conversation
+    return Event(event.source, replace(event.meta, declared=declared, conversation=conversation), event.content)
 
 
 def _help(code: Code) -> str:
