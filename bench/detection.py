@@ -1,0 +1,115 @@
+"""What the detectors say of labelled texts, in counts alone: no text is ever printed.
+
+    python -m bench.detection --data FOLDER        *.jsonl.gz with {"text", "source", "lang", "unsafe"} in each line
+
+A text is flagged when some category scores 70 or more. Texts whose `unsafe` is null are counted apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from streams.detect import load_detectors
+from streams.model import CATEGORY_AREA, INDEX, Content, Message, Role
+
+__all__ = ["FLAGGED_FROM", "Tally", "tally"]
+
+FLAGGED_FROM = 70
+BATCH = 512
+_CATEGORIES = [(category, INDEX[category]) for category in CATEGORY_AREA]
+
+
+class Tally(NamedTuple):
+    """Texts and flagged ones by (source, language, unsafe), and flagged ones by (category, unsafe)."""
+
+    texts: Counter[tuple[str, str, str]]
+    flagged: Counter[tuple[str, str, str]]
+    categories: Counter[tuple[str, str]]
+
+
+def rows(data: Path) -> Iterator[dict[str, Any]]:
+    """All lines of a folder of *.jsonl.gz files."""
+    for path in sorted(data.glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                yield json.loads(line)
+
+
+def tally(lines: Iterator[dict[str, Any]]) -> Tally:
+    """Count what is flagged."""
+    detectors = load_detectors()
+    found = Tally(Counter(), Counter(), Counter())
+    while batch := list(islice(lines, BATCH)):
+        detections = detectors.detect([Content((Message(Role.USER, str(row["text"])),)) for row in batch])
+        for row, detection in zip(batch, detections, strict=True):
+            unsafe = {True: "unsafe", False: "harmless"}.get(row.get("unsafe"), "unlabelled")  # type: ignore[arg-type]
+            place = (str(row.get("source")), str(row.get("lang")), unsafe)
+            found.texts[place] += 1
+            above = [category for category, index in _CATEGORIES if detection.scores[index] >= FLAGGED_FROM]
+            found.flagged[place] += bool(above)
+            found.categories.update((category, unsafe) for category in above)
+    return found
+
+
+def as_json(found: Tally) -> dict[str, Any]:
+    """Totals by label, and rows by source and by category."""
+    totals: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for (_, _, unsafe), number in found.texts.items():
+        totals[unsafe][0] += number
+    for (_, _, unsafe), number in found.flagged.items():
+        totals[unsafe][1] += number
+    return {
+        "flagged_from": FLAGGED_FROM,
+        "totals": {unsafe: {"texts": texts, "flagged": flagged} for unsafe, (texts, flagged) in sorted(totals.items())},
+        "sources": [
+            {"source": source, "lang": lang, "label": unsafe, "texts": number,
+             "flagged": found.flagged[source, lang, unsafe]}
+            for (source, lang, unsafe), number in sorted(found.texts.items())
+        ],
+        "categories": [
+            {"category": category, **{label: found.categories[category, label] for label in ("unsafe", "harmless")}}
+            for category in CATEGORY_AREA
+        ],
+    }  # fmt: skip
+
+
+def markdown(told: dict[str, Any]) -> str:
+    """Tables for a document."""
+    lines = ["| label | texts | flagged | share |", "|---|---|---|---|"]
+    lines += [_row(label, one["texts"], one["flagged"]) for label, one in told["totals"].items()]
+    lines += ["", "| source | language | label | texts | flagged | share |", "|---|---|---|---|---|---|"]
+    lines += [
+        _row(f"{one['source']} | {one['lang']} | {one['label']}", one["texts"], one["flagged"])
+        for one in told["sources"]
+    ]
+    lines += ["", "| category | flagged among unsafe | flagged among harmless |", "|---|---|---|"]
+    lines += [f"| {one['category']} | {one['unsafe']:,} | {one['harmless']:,} |" for one in told["categories"]]
+    return "\n".join(lines)
+
+
+def _row(name: str, texts: int, flagged: int) -> str:
+    return f"| {name} | {texts:,} | {flagged:,} | {100 * flagged / texts:.1f} % |"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--json", action="store_true")
+    chosen = parser.parse_args()
+    told = as_json(tally(rows(chosen.data)))
+    if not told["sources"]:
+        sys.exit(f"no texts (*.jsonl.gz) in {chosen.data}")
+    print(json.dumps(told) if chosen.json else markdown(told))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
