@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import hyperscan
 
+from streams.detect.compiled import FLAGS, database
 from streams.detect.detector import Pattern
 from streams.detect.text import Text
 from streams.errors import PolicyError
@@ -31,17 +32,10 @@ class Scanner:
             for index, pattern in enumerate(patterns):
                 self._names.append((detector, index))
                 expressions.append(pattern.expression.encode())
-        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        flags = hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_DOTALL
         try:
-            self._database.compile(
-                expressions=expressions,
-                ids=list(range(len(expressions))),
-                elements=len(expressions),
-                flags=[flags] * len(expressions),
-            )
+            self._database = database(expressions)
         except hyperscan.error as error:
-            raise PolicyError(f"a pattern cannot be compiled: {self._culprit(wanted, flags) or error}") from None
+            raise PolicyError(f"a pattern cannot be compiled: {self._culprit(wanted) or error}") from None
         self._local = threading.local()
 
     def scan(self, texts: Sequence[Text]) -> None:
@@ -89,13 +83,13 @@ class Scanner:
             scratch = self._local.scratch = hyperscan.Scratch(self._database)
         return scratch
 
-    def _culprit(self, wanted: Mapping[str, Sequence[Pattern]], flags: int) -> str | None:
+    def _culprit(self, wanted: Mapping[str, Sequence[Pattern]]) -> str | None:
         """The first pattern that does not compile by itself; patterns are our own data, so it may be shown."""
         for detector, patterns in wanted.items():
             for pattern in patterns:
                 try:
                     hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK).compile(
-                        expressions=[pattern.expression.encode()], ids=[0], elements=1, flags=[flags]
+                        expressions=[pattern.expression.encode()], ids=[0], elements=1, flags=[FLAGS]
                     )
                 except hyperscan.error as error:
                     return f"{detector}: {pattern.name}: {pattern.expression!r}: {error}"
