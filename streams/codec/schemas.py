@@ -58,7 +58,7 @@ def parse(record: str, version: int, text: str) -> Schema:
 def versions() -> Mapping[str, tuple[Schema, ...]]:
     """All versions of all records, oldest first, by record."""
     found: dict[str, tuple[Schema, ...]] = {}
-    for place in sorted(folder().iterdir()):
+    for place in sorted(place for place in folder().iterdir() if place.is_dir()):
         files = sorted(place.glob("v*.avsc"), key=lambda path: int(path.stem[1:]))
         found[place.name] = tuple(
             parse(place.name, int(path.stem[1:]), path.read_text(encoding="utf-8")) for path in files
