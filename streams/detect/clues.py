@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 
 from streams.detect.detector import Example, Pattern
@@ -17,7 +17,7 @@ _MARKED = 12  # characters before the end of a match that its span shows
 
 
 class LexiconDetector:
-    """Scores labels by clues. Each clue hangs on the rarest of its concepts, so most texts look at none."""
+    """Scores labels by clues. Each clue hangs on the first of its concepts, the rarest: most texts look at none."""
 
     name = "lexicon"
     version = "1"
@@ -27,19 +27,18 @@ class LexiconDetector:
         self.version = f"1-{lexicon.digest[:12]}"
         self._detector = f"{self.name}/{self.version}"
         self._numbers = {concept.name: number for number, concept in enumerate(lexicon.concepts)}
+        anchors = {clue.all[0] for clue in lexicon.clues}
         patterns, concepts = [], []
         for concept in lexicon.concepts:
             for expression in concept.expressions:
-                patterns.append(Pattern(concept.name, expression))
+                patterns.append(Pattern(concept.name, expression, context=concept.name not in anchors))
                 concepts.append(self._numbers[concept.name])
         self._patterns = tuple(patterns)
         self._concepts = tuple(concepts)
         self._examples = tuple(Example(s.text, fires=s.match, silent=s.miss) for s in lexicon.samples)
-        used = Counter(name for clue in lexicon.clues for name in clue.all)
         self._anchored: dict[int, list[_Compiled]] = defaultdict(list)
         for clue in lexicon.clues:
-            anchor = min(clue.all, key=lambda name: used[name])
-            compiled = _Compiled(clue, self._numbers, anchor)
+            compiled = _Compiled(clue, self._numbers)
             self._anchored[compiled.anchor].append(compiled)
 
     @property
@@ -78,14 +77,14 @@ class LexiconDetector:
 
 
 class _Compiled:
-    """A clue over concept numbers. `anchor` is the concept it hangs on."""
+    """A clue over concept numbers. `anchor` is the concept it hangs on, the first of `all`."""
 
     __slots__ = ("anchor", "clue", "others", "unless")
 
-    def __init__(self, clue: Clue, numbers: dict[str, int], anchor: str) -> None:
+    def __init__(self, clue: Clue, numbers: dict[str, int]) -> None:
         self.clue = clue
-        self.anchor = numbers[anchor]
-        self.others = tuple(numbers[name] for name in clue.all if name != anchor)
+        self.anchor = numbers[clue.all[0]]
+        self.others = tuple(numbers[name] for name in clue.all[1:])
         self.unless = tuple(numbers[name] for name in clue.unless)
 
     def best(self, places: dict[int, list[int]], ends: list[int]) -> tuple[int, tuple[int, ...]] | None:

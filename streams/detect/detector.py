@@ -15,11 +15,13 @@ class Pattern(NamedTuple):
     """A Hyperscan expression over normalised text, by a name that is unique within its detector.
 
     It is compiled for UTF-8, lower-case text; `\\b` knows ASCII words. It must match at least one character, and should
-    match few times: each match costs a Python call.
+    match few times: each match costs a Python call. A `context` pattern is scanned for only in texts where another
+    pattern of its detector matches, so it may be frequent.
     """
 
     name: str
     expression: str
+    context: bool = False
 
 
 class Example(NamedTuple):

@@ -41,7 +41,8 @@ class Concept(NamedTuple):
 class Clue(NamedTuple):
     """A label gets a score where all concepts occur within `near` characters of the first of them.
 
-    Where a concept of `unless` occurs as near, the score is lowered by `relief`.
+    Where a concept of `unless` occurs as near, the score is lowered by `relief`. The first concept is to be the rarest:
+    texts without it are not looked at further.
     """
 
     id: str

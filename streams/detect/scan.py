@@ -23,23 +23,52 @@ SCAN_BYTES = 4 << 20  # texts are joined up to about so many bytes a call
 
 
 class Scanner:
-    """The compiled patterns of all detectors."""
+    """The compiled patterns of all detectors, in two stages: what is rare first, its context where that matched."""
 
     def __init__(self, wanted: Mapping[str, Sequence[Pattern]]) -> None:
+        try:
+            self._first = _Stage(wanted, context=False)
+            self._second = _Stage(wanted, context=True)
+        except hyperscan.error as error:
+            raise PolicyError(f"a pattern cannot be compiled: {self._culprit(wanted) or error}") from None
+
+    def scan(self, texts: Sequence[Text]) -> None:
+        """Fill in the hits of every text. Those of one pattern come in the order of their places."""
+        self._first.scan(texts)
+        more = self._second.detectors
+        if more:
+            self._second.scan([text for text in texts if not more.isdisjoint(text.hits)])
+
+    def _culprit(self, wanted: Mapping[str, Sequence[Pattern]]) -> str | None:
+        """The first pattern that does not compile by itself; patterns are our own data, so it may be shown."""
+        for detector, patterns in wanted.items():
+            for pattern in patterns:
+                try:
+                    hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK).compile(
+                        expressions=[pattern.expression.encode()], ids=[0], elements=1, flags=[FLAGS]
+                    )
+                except hyperscan.error as error:
+                    return f"{detector}: {pattern.name}: {pattern.expression!r}: {error}"
+        return None
+
+
+class _Stage:
+    """A database of some patterns. Each thread has a scratch of its own."""
+
+    def __init__(self, wanted: Mapping[str, Sequence[Pattern]], context: bool) -> None:
         self._names: list[tuple[str, int]] = []
         expressions: list[bytes] = []
         for detector, patterns in wanted.items():
             for index, pattern in enumerate(patterns):
-                self._names.append((detector, index))
-                expressions.append(pattern.expression.encode())
-        try:
-            self._database = database(expressions)
-        except hyperscan.error as error:
-            raise PolicyError(f"a pattern cannot be compiled: {self._culprit(wanted) or error}") from None
+                if pattern.context == context:
+                    self._names.append((detector, index))
+                    expressions.append(pattern.expression.encode())
+        self._context = context
+        self.detectors = frozenset(detector for detector, _ in self._names)
+        self._database = database(expressions) if expressions else None
         self._local = threading.local()
 
     def scan(self, texts: Sequence[Text]) -> None:
-        """Fill in the hits of every text."""
         batch: list[Text] = []
         size = 0
         for text in texts:
@@ -52,6 +81,8 @@ class Scanner:
             self._scan(batch)
 
     def _scan(self, texts: Sequence[Text]) -> None:
+        if self._database is None:
+            return
         joined = SEPARATOR.join([text.view for text in texts])
         data = joined.encode()
         found: list[tuple[int, int]] = []
@@ -75,25 +106,16 @@ class Scanner:
             index = bisect_right(starts, end - 1) - 1
             detector, number = self._names[pattern]
             place = places.between(starts[index], end)
-            texts[index].hits.setdefault(detector, []).append((number, place))
+            hits = texts[index].hits
+            if self._context and detector not in hits:
+                continue
+            hits.setdefault(detector, []).append((number, place))
 
     def _scratch(self) -> hyperscan.Scratch:
         scratch = getattr(self._local, "scratch", None)
         if scratch is None:
             scratch = self._local.scratch = hyperscan.Scratch(self._database)
         return scratch
-
-    def _culprit(self, wanted: Mapping[str, Sequence[Pattern]]) -> str | None:
-        """The first pattern that does not compile by itself; patterns are our own data, so it may be shown."""
-        for detector, patterns in wanted.items():
-            for pattern in patterns:
-                try:
-                    hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK).compile(
-                        expressions=[pattern.expression.encode()], ids=[0], elements=1, flags=[FLAGS]
-                    )
-                except hyperscan.error as error:
-                    return f"{detector}: {pattern.name}: {pattern.expression!r}: {error}"
-        return None
 
 
 class _Places:
