@@ -126,13 +126,11 @@ def facts_of(item: Event | Signal, rules: Rules) -> Facts:
 def conclude(signal: Signal, decision: Decision, evidence: Evidence | None, rules: Rules) -> Outcome[Evidence]:
     """Keep the evidence only of accounts that may be stored and have a key; all else leaves no content behind."""
     account = rules.accounts.get(signal.meta.account)
-    storable = signal.facts.mode is StorageMode.STANDARD and account is not None and account.public_key is not None
-    breach = not storable and signal.facts.mode is not StorageMode.STANDARD and signal.source.topic.endswith(".plain")
-    return Outcome(
-        source=signal.source,
-        disposition=Disposition.STORED if storable else Disposition.NOT_STORED,
-        signal=signal,
-        decision=decision,
-        keep=evidence if storable else None,
-        code=Code.PLAIN_BREACH if breach and evidence is not None else None,
-    )
+    if signal.facts.mode is not StorageMode.STANDARD:
+        breach = evidence is not None and signal.source.topic.endswith(".plain")
+        code = Code.PLAIN_BREACH if breach else None
+        return Outcome(signal.source, Disposition.NOT_STORED, signal, decision, code=code)
+    if account is None or account.public_key is None:
+        # It should be stored and cannot be: said by name, and not passed over as one that is not to be stored.
+        return Outcome(signal.source, Disposition.REFUSED, signal, decision, code=Code.KEY_UNKNOWN)
+    return Outcome(signal.source, Disposition.STORED, signal, decision, keep=evidence)

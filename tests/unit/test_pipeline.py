@@ -89,7 +89,9 @@ def test_nothing_of_a_protected_account_is_kept_even_if_it_had_a_key(mode: Stora
 def test_an_unknown_account_gets_the_default_and_is_never_kept_for_want_of_a_key() -> None:
     for default in StorageMode:
         [outcome] = process([event("stranger")], rules(default=default))
-        assert (outcome.disposition, outcome.keep) == (Disposition.NOT_STORED, None)
+        wanted = default is StorageMode.STANDARD  # it should be stored and cannot be: refused, by name
+        assert outcome.disposition is (Disposition.REFUSED if wanted else Disposition.NOT_STORED)
+        assert (outcome.code, outcome.keep) == (Code.KEY_UNKNOWN if wanted else None, None)
         assert outcome.signal is not None
         assert outcome.signal.facts == Facts(version=0, mode=default, known=False)
 
