@@ -24,6 +24,7 @@ __all__ = ["FLAGS", "database"]
 
 FLAGS = hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_DOTALL
 CHECKSUM = 32
+KEPT = 12  # databases, of a few megabytes each; two belong to one set of lexicons
 
 
 def database(expressions: Sequence[bytes], folder: Path | None = None) -> hyperscan.Database:
@@ -106,8 +107,17 @@ def _write(path: Path, data: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(_checksum(data) + data)
         Path(name).replace(path)
+        _forget(path.parent)
     except OSError:
         return  # a cache that cannot be kept costs time alone
+
+
+def _forget(folder: Path) -> None:
+    """Of what older lexicons left, the latest stay."""
+    kept = sorted(folder.glob("*.hs"), key=lambda path: path.stat().st_mtime)
+    for path in kept[:-KEPT]:
+        path.unlink(missing_ok=True)
+        path.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _checksum(data: bytes) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import hyperscan
 
@@ -27,8 +28,9 @@ class Scanner:
 
     def __init__(self, wanted: Mapping[str, Sequence[Pattern]]) -> None:
         try:
-            self._first = _Stage(wanted, context=False)
-            self._second = _Stage(wanted, context=True)
+            # Compiling lets go of the interpreter lock.
+            with ThreadPoolExecutor(2) as pool:
+                self._first, self._second = pool.map(lambda context: _Stage(wanted, context), (False, True))
         except hyperscan.error as error:
             raise PolicyError(f"a pattern cannot be compiled: {self._culprit(wanted) or error}") from None
 

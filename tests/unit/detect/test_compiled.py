@@ -7,7 +7,7 @@ from pathlib import Path
 import hyperscan
 import pytest
 
-from streams.detect.compiled import database
+from streams.detect.compiled import KEPT, database
 
 EXPRESSIONS = [rb"\brob\b", rb"\bbank\b"]
 
@@ -64,3 +64,9 @@ def test_a_folder_that_cannot_be_written_costs_time_alone(tmp_path: Path) -> Non
 def test_a_bad_expression_is_an_error_of_the_compiler(tmp_path: Path) -> None:
     with pytest.raises(hyperscan.error):
         database([rb"(unclosed"], tmp_path)
+
+
+def test_what_older_lexicons_left_is_forgotten(tmp_path: Path) -> None:
+    for number in range(KEPT + 3):
+        database([b"tea%d" % number], tmp_path)
+    assert len(list(tmp_path.glob("*.hs"))) == KEPT
