@@ -28,12 +28,15 @@ _LOOKALIKES: dict[str, str] = dict(
 )
 _MIXED = re.compile(r"[a-z][Ѐ-ӿͰ-Ͽɡԁԛԝ]|[Ѐ-ӿͰ-Ͽɡԁԛԝ][a-z]")
 _WORD = re.compile(r"[\w]+")
+# Chinese text as it is mostly written: each character folds to one, so places stay as they are.
+_PLAIN = re.compile("[\n\t\r -~\u00b7\u2014\u2018\u2019\u201c\u201d\u3000-\u3011\u4e00-\u9fff\uff01-\uff5e]*")
 _LEET = str.maketrans("013457@$!", "oleastasi")
 _LEET_WORD = re.compile(r"(?<![\w@$!])(?=[a-z013457@$!]*[a-z])(?=[a-z013457@$!]*[013457@$!])[a-z013457@$!]{4,32}(?!\w)")
 _SPACED = re.compile(r"(?<!\w)(?:\w[ .\-_*+/|,]{1,2}){3,}\w(?!\w)")
 _SPACED_HAN = re.compile(r"(?:[一-鿿][ .\-_*+/|,·。]{1,2}){2,}[一-鿿]")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_BACKWARDS = re.compile(r"(?:^|\s)(?:eht|dna|woh|rof|htiw|taht|ekam|etirw)(?=\s|$)")
+_BACKWARDS_WORDS = ("eht", "dna", "woh", "rof", "htiw", "taht", "ekam", "etirw")
+_BACKWARDS = re.compile(rf"(?:^|\s)(?:{'|'.join(_BACKWARDS_WORDS)})(?=\s|$)")
 DECODED_AT_MOST = 20_000
 
 
@@ -56,6 +59,9 @@ def folded(original: str) -> View:
     """NFKC, lower case, without what cannot be seen."""
     if original.isascii():
         return View(original.translate(_ASCII), None, False)
+    if _PLAIN.fullmatch(original):
+        shown = unicodedata.normalize("NFKC", original).lower().replace("\t", " ").replace("\r", " ")
+        return View(shown, None, False)
     text, offsets, dropped = _fold(original)
     if _MIXED.search(text):
         undone = _WORD.sub(_latin, text)
@@ -91,14 +97,14 @@ def _latin(word: re.Match[str]) -> str:
 
 def _disguises(original: str, first: View) -> Iterator[View]:
     text = first.text
-    words = text.split()
-    if sum(len(word) == 1 for word in words) >= 3 or _punctuated(text):
+    lengths = list(map(len, text.split()))
+    if lengths.count(1) >= 3 or _punctuated(text):
         yield from _joined(first)
     if any(char in text for char in "013457@$!"):
         yield from _unleeted(first)
-    if any(len(word) >= 16 for word in words):
+    if lengths and max(lengths) >= 16:
         yield from _decoded(original)
-    if _BACKWARDS.search(text):
+    if any(word in text for word in _BACKWARDS_WORDS) and _BACKWARDS.search(text):
         places = first.offsets or range(len(text))
         yield View(text[::-1], list(places)[::-1], True)
 
@@ -111,7 +117,7 @@ def _joined(first: View) -> Iterator[View]:
     """The text with runs of single letters as words; two spaces inside a run keep words apart."""
     text = first.text
     dropped: set[int] = set()
-    for pattern in (_SPACED, _SPACED_HAN):
+    for pattern in (_SPACED,) if text.isascii() else (_SPACED, _SPACED_HAN):
         for run in pattern.finditer(text):
             inside = range(run.start(), run.end())
             dropped.update(i for i in inside if not text[i].isalnum() and text[i - 1 : i + 1] != "  ")

@@ -1,0 +1,32 @@
+"""Plain Chinese text takes a short way through folding, to the same result."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.detect import normalise
+from streams.detect.normalise import folded
+
+
+def plain_characters() -> list[str]:
+    """Every character that the short way takes, but the Han ones, which stay as they are."""
+    every = (chr(code) for code in range(0x11000) if not 0x4E00 <= code <= 0x9FFF)
+    return [char for char in every if normalise._PLAIN.fullmatch(char)]
+
+
+def test_every_plain_character_folds_to_the_one_that_the_long_way_gives() -> None:
+    for char in plain_characters():
+        text, offsets, hidden = normalise._fold(char)
+        assert folded("中" + char).text == "中" + text, f"U+{ord(char):04X}"
+        assert (offsets, hidden) == ([0], False), f"U+{ord(char):04X}"
+
+
+def test_the_short_way_takes_what_is_written_every_day() -> None:
+    assert len(plain_characters()) > 190
+    view = folded("会议“九点”开始\uff0cPlease 带上\uff21BC\uff01")
+    assert (view.text, view.offsets) == ("会议“九点”开始,please 带上abc!", None)
+
+
+@pytest.mark.parametrize("char", ["\u200b", "\u0130", "…", "㈱", "ﬁ", "é", "\x00", "\x7f", "а"])
+def test_all_else_takes_the_long_way(char: str) -> None:
+    assert folded("中" + char).offsets is not None
