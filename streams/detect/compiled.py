@@ -32,15 +32,21 @@ def database(expressions: Sequence[bytes], folder: Path | None = None) -> hypers
 
     Of several processes that start together one compiles, the others wait for it.
     """
-    path = (folder or _folder()) / f"{_name(expressions)}.hs"
+    folder = folder or _folder()
+    if folder is None:
+        return _compiled(expressions)
+    path = folder / f"{_name(expressions)}.hs"
     kept = _read(path)
     if kept is None:
         with _alone(path):
-            kept = _read(path) or _compiled(expressions, path)
+            kept = _read(path)
+            if kept is None:
+                kept = _compiled(expressions)
+                _write(path, hyperscan.dumpb(kept))
     return kept
 
 
-def _compiled(expressions: Sequence[bytes], path: Path) -> hyperscan.Database:
+def _compiled(expressions: Sequence[bytes]) -> hyperscan.Database:
     made = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     made.compile(
         expressions=list(expressions),
@@ -48,7 +54,6 @@ def _compiled(expressions: Sequence[bytes], path: Path) -> hyperscan.Database:
         elements=len(expressions),
         flags=[FLAGS] * len(expressions),
     )
-    _write(path, hyperscan.dumpb(made))
     return made
 
 
@@ -66,9 +71,11 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _folder() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path("~/.cache").expanduser()) / "compliance-streams"
+def _folder() -> Path | None:
+    try:
+        return Path.home() / ".cache" / "compliance-streams"
+    except RuntimeError:  # a user without a home keeps nothing
+        return None
 
 
 def _name(expressions: Sequence[bytes]) -> str:
