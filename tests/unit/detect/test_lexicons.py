@@ -19,9 +19,8 @@ HAN = re.compile("[一-鿿]")
 
 # Labels which need no clue, by what shows them instead.
 DECLARED = {"ai_disclaimer", "ai_disclosure", "simulated_person", "publication"}  # obligations: notices, declarations
-BY_RATE = {"campaign_volume"}  # counted from campaign material over a window
 BY_CODE = {"personal_data", "evasion", "synthetic_marker"}  # detectors of their own
-WITHOUT_CLUES = DECLARED | BY_RATE | BY_CODE
+WITHOUT_CLUES = DECLARED | BY_CODE
 
 
 @cache
