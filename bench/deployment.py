@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,14 +16,16 @@ from streams.client import Client
 from streams.demo.processes import Processes, fetch, free_port, until
 from streams.kafka.admin import apply
 from streams.lifecycle.accounts import Change, open_registry
+from streams.lifecycle.receipts import Report, check_receipts
 from streams.metrics import samples
 from streams.model import StorageMode
 from streams.settings import Settings, parse
 from tests.kafka_server import KafkaServer
 
-__all__ = ["Deployment", "Numbers", "deploy", "processor", "send"]
+__all__ = ["Deployment", "Numbers", "deploy", "deploy_on", "pause", "processor", "send", "settle"]
 
 START_SECONDS = 60.0
+QUIET_SECONDS = 240.0
 FLUSH_EVERY = 5_000
 
 
@@ -42,13 +45,12 @@ class Deployment(NamedTuple):
     processes: Processes
     environment: Mapping[str, str]
 
-    def worker(self, *arguments: str) -> int:
-        """Start `streams worker`, wait until it is ready; its process id."""
+    def worker(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start `streams worker`, and wait until it is ready."""
         process = self.processes.start("worker", *arguments)
-        until(
-            lambda: fetch(self.page(0, "readyz"))[0] == 200, START_SECONDS, "the worker's start", self.processes.check
-        )
-        return process.pid
+        ready = self.page(0, "readyz")
+        until(lambda: fetch(ready)[0] == 200, START_SECONDS, "the worker's start", self.processes.check)
+        return process
 
     def page(self, index: int, name: str = "metrics") -> str:
         """The address of a worker's page."""
@@ -74,38 +76,49 @@ class Deployment(NamedTuple):
 def deploy(
     partitions: int, accounts: Mapping[str, StorageMode], extra: Mapping[str, str] | None = None
 ) -> Iterator[Deployment]:
-    """Start Kafka, topics, vault, janitor and accounts; end all of it."""
+    """A real Kafka and all that stands on it."""
     with TemporaryDirectory(prefix="streams-bench-") as name:
         folder = Path(name)
         (folder / "kafka").mkdir()
         with KafkaServer(folder / "kafka") as kafka:
-            environment = {
-                "STREAMS_CELL": "bench",
-                "STREAMS_KAFKA__BOOTSTRAP": kafka.bootstrap,
-                "STREAMS_TOPICS__PARTITIONS": str(partitions),
-                "STREAMS_VAULT__DIRECTORY": str(folder / "vault"),
-                "STREAMS_WORKER__HTTP_PORT": str(free_port()),
-                "STREAMS_JANITOR__HTTP_PORT": str(free_port()),
-                **(extra or {}),
-            }
-            settings = parse(environment)
-            apply(settings)
-            with Processes(environment, folder / "logs") as processes:
-                processes.start("vault", "serve")
-                control = settings.vault.directory / "control.sock"
-                until(control.exists, START_SECONDS, "the vault's start", processes.check)
-                processes.start("janitor")
-                with open_registry(settings) as registry:
-                    for account, mode in accounts.items():
-                        registry.set(account, Change(mode=mode))
-                yield Deployment(settings, processes, environment)
+            more = {"STREAMS_TOPICS__PARTITIONS": str(partitions), **(extra or {})}
+            with deploy_on(kafka.bootstrap, folder, accounts, more) as deployment:
+                yield deployment
+
+
+@contextmanager
+def deploy_on(
+    bootstrap: str, folder: Path, accounts: Mapping[str, StorageMode], extra: Mapping[str, str]
+) -> Iterator[Deployment]:
+    """Topics, vault, janitor and accounts on a broker that runs; all processes end with the block."""
+    environment = {
+        "STREAMS_CELL": "bench",
+        "STREAMS_KAFKA__BOOTSTRAP": bootstrap,
+        "STREAMS_VAULT__DIRECTORY": str(folder / "vault"),
+        "STREAMS_WORKER__HTTP_PORT": str(free_port()),
+        "STREAMS_JANITOR__HTTP_PORT": str(free_port()),
+        **extra,
+    }
+    settings = parse(environment)
+    apply(settings)
+    with Processes(environment, folder / "logs") as processes:
+        processes.start("vault", "serve")
+        control = settings.vault.directory / "control.sock"
+        until(control.exists, START_SECONDS, "the vault's start", processes.check)
+        processes.start("janitor")
+        with open_registry(settings) as registry:
+            for account, mode in accounts.items():
+                registry.set(account, Change(mode=mode))
+        yield Deployment(settings, processes, environment)
 
 
 def send(
     deployment: Deployment, fields: Iterable[Mapping[str, Any]], told: Callable[[int], None] | None = None
 ) -> tuple[int, dict[str, int]]:
     """Send events through the SDK as fast as Kafka takes them; how many it took, and how many were dropped, by why."""
-    with Client(deployment.settings.kafka.bootstrap, application="bench") as client:
+    with Client(
+        deployment.settings.kafka.bootstrap, application="bench", prefix=deployment.settings.topics.prefix
+    ) as client:
         client.wait_ready(START_SECONDS)
         for number, event in enumerate(fields, 1):
             client.record(**event)
@@ -116,6 +129,19 @@ def send(
         client.flush(START_SECONDS)
         statistics = client.statistics
     return statistics.sent, dict(statistics.dropped)
+
+
+def settle(deployment: Deployment) -> Report:
+    """The receipts' report once nothing is pending any more, or does not become less for long."""
+    deadline, best = time.monotonic() + QUIET_SECONDS, 1 << 60
+    while True:
+        deployment.processes.check()
+        report = check_receipts(deployment.settings)
+        if not report.pending or time.monotonic() > deadline:
+            return report
+        if report.pending < best:
+            best, deadline = report.pending, time.monotonic() + QUIET_SECONDS
+        pause()
 
 
 def processor() -> str:

@@ -23,19 +23,18 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.deployment import Deployment, deploy, pause, processor, send
+from bench.deployment import Deployment, deploy, processor, send, settle
 from bench.load import events
 from streams.codec.records import decode_dead_letter, decode_tagged, decode_violation
 from streams.kafka.reading import Reader
 from streams.kafka.topics import topic_name
-from streams.lifecycle.receipts import Report, check_receipts
+from streams.lifecycle.receipts import Report
 from streams.model import AREAS, StorageMode
 
 STANDARD = [f"customer-{number}" for number in range(40)]
 NO_STORAGE = [f"quiet-{number}" for number in range(10)]
 WORKERS = 2
 KILL_AT = 0.4
-QUIET_SECONDS = 240.0
 
 
 class Result(NamedTuple):
@@ -106,7 +105,7 @@ def run(data: Path | None, number: int) -> Result:
     """Send, kill, wait until nothing is pending, add up."""
     accounts = dict.fromkeys(STANDARD, StorageMode.STANDARD) | dict.fromkeys(NO_STORAGE, StorageMode.NO_STORAGE)
     with deploy(partitions=8, accounts=accounts, extra={"STREAMS_JANITOR__PURGE": "false"}) as deployment:
-        supervisor = deployment.worker("--workers", str(WORKERS))
+        supervisor = deployment.worker("--workers", str(WORKERS)).pid
         watcher = Watcher(deployment, supervisor, number)
         begun = time.monotonic()
         watcher.start()
@@ -119,20 +118,6 @@ def run(data: Path | None, number: int) -> Result:
         watcher.over.set()
         watcher.join()
         return Result(sent, dropped, seconds, watcher.lags, report, read_outputs(deployment), watcher.killed_at)
-
-
-def settle(deployment: Deployment) -> Report:
-    """The receipts' report once nothing is pending any more, or does not become less for long."""
-    deadline, best = time.monotonic() + QUIET_SECONDS, 1 << 60
-    while True:
-        deployment.processes.check()
-        report = check_receipts(deployment.settings)
-        if not report.pending or time.monotonic() > deadline:
-            return report
-        if report.pending < best:
-            best, deadline = report.pending, time.monotonic() + QUIET_SECONDS
-        print(f"\r{report.pending:,} pending ", end="", file=sys.stderr)
-        pause()
 
 
 def read_outputs(deployment: Deployment) -> dict[str, Any]:

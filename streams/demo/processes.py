@@ -91,6 +91,19 @@ class Processes:
         self._running.append((name, process))
         return process
 
+    @property
+    def running(self) -> list[tuple[str, subprocess.Popen[bytes]]]:
+        """What was started and not ended on purpose, by the first word of its arguments."""
+        return list(self._running)
+
+    def end(self, process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> int:
+        """End one on purpose; its exit code. It is not watched any more."""
+        process.send_signal(number)
+        try:
+            return process.wait(STOP_SECONDS)
+        finally:
+            self._running = [(name, one) for name, one in self._running if one is not process]
+
     def check(self) -> None:
         """Raise `DependencyError` with the log's place when a process has ended."""
         for name, process in self._running:

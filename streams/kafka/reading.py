@@ -218,8 +218,11 @@ def _fetched_ends(settings: KafkaSettings, told: Mapping[TopicPartition, int]) -
         for part, end in told.items():
             consumer.seek(part, end - 1)
         deadline = monotonic() + ANSWER_MS / 1000
-        while any(consumer.position(part) < end for part, end in told.items()) and monotonic() < deadline:
-            consumer.poll(timeout_ms=POLL_MS)
+        # A batch is handed over in pieces: only a poll that brings nothing more tells that it is at an end.
+        while monotonic() < deadline:
+            more = consumer.poll(timeout_ms=POLL_MS, max_records=100_000)
+            if not more and all(consumer.position(part) >= end for part, end in told.items()):
+                break
         return {part: max(end, consumer.position(part)) for part, end in told.items()}
     finally:
         consumer.close()
