@@ -26,7 +26,7 @@ WHOLE = 200_000  # characters of one message that are judged whole; of a longer 
 HEAD, TAIL = 150_000, 50_000
 MOST_FINDINGS = 64
 EVASION = INDEX["evasion"]
-DISGUISED_FROM = 50  # a disguise that hid something of at least this score is an evasion
+DISGUISED_FROM = 50  # a disguise that hid a label of at least this score, not found as the text stands, is an evasion
 
 
 class DetectorSet:
@@ -69,12 +69,17 @@ class DetectorSet:
             found = detector.find(concerned)
         except Exception:
             found = [self._alone(detector, text, gaps) for text in concerned]
+        seen: set[tuple[int, int, int, int]] = set()
         for text, some in zip(concerned, found, strict=True):
-            if some:
-                findings[text.owner] += some
-                if text.disguised and (hidden := max(f.score for f in some)) >= DISGUISED_FROM:
-                    spans = some[0].spans
-                    findings[text.owner].append(Finding(EVASION, hidden, spans, "normalise/1", "disguise"))
+            if not some:
+                continue
+            findings[text.owner] += some
+            strong = {(text.owner, text.message, text.base, f.label): f for f in some if f.score >= DISGUISED_FROM}
+            hidden = [finding for place, finding in strong.items() if place not in seen]
+            if text.disguised and hidden:
+                worst = max(hidden, key=lambda f: f.score)
+                findings[text.owner].append(Finding(EVASION, worst.score, worst.spans, "normalise/1", "disguise"))
+            seen.update(strong)
 
     @staticmethod
     def _alone(detector: Detector, text: Text, gaps: list[set[Gap]]) -> list[Finding]:

@@ -137,12 +137,17 @@ def _unleeted(first: View) -> Iterator[View]:
 def _decoded(original: str) -> Iterator[View]:
     """What base64 hides, if it is text. All of it points at the whole run: single places mean nothing inside."""
     for run in _BASE64.finditer(original):
-        raw = run[0].rstrip("=").replace("-", "+").replace("_", "/")[: DECODED_AT_MOST // 4 * 4]
-        try:
-            inside = base64.b64decode(raw + "=" * (-len(raw) % 4), validate=True).decode("utf-8")
-        except (binascii.Error, UnicodeDecodeError, ValueError):
-            continue
-        if inside and sum(char.isprintable() or char in "\n\t" for char in inside) == len(inside) and " " in inside:
+        inside = _base64_text(run[0])
+        if " " in inside and all(char.isprintable() or char in "\n\t" for char in inside):
             shown = folded(inside).text
             first, last = run.start(), run.end() - 1
             yield View(shown, [first] * (len(shown) - 1) + [last], True)
+
+
+def _base64_text(run: str) -> str:
+    """The text that a run of base64 stands for; empty when it stands for none."""
+    raw = run.rstrip("=").replace("-", "+").replace("_", "/")[: DECODED_AT_MOST // 4 * 4]
+    try:
+        return base64.b64decode(raw + "=" * (-len(raw) % 4), validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return ""
