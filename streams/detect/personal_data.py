@@ -86,7 +86,11 @@ class PersonalDataDetector:
     name = "personal_data"
     version = "1"
     languages: frozenset[str] | None = None
-    patterns: Sequence[Pattern] = (Pattern("at", r"\w@\w"), Pattern("number", r"[0-9]{3}(?:[^0-9]|$)"))
+    patterns: Sequence[Pattern] = (
+        Pattern("at", r"\w@\w"),
+        Pattern("number", r"[0-9]{3}(?:[^0-9]|$)"),
+        Pattern("ip", r"[0-9]\.[0-9]{1,3}\.[0-9]"),
+    )
     examples: Sequence[Example] = (
         Example("write to jo.doe@example.org today", fires=("personal_data",)),
         Example("the number is 4111 1111 1111 1111.", fires=("personal_data",)),

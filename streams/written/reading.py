@@ -100,6 +100,7 @@ class Entry:
         self.file = file
         self.node = node
         self._taken: list[str] = []
+        self._asked: list[str] = []
         self._values: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -121,7 +122,8 @@ class Entry:
             self.file.wrong(node.start_mark.index, node.end_mark.index, message, hint)
 
     def has(self, key: str) -> bool:
-        """Whether the key is there."""
+        """Whether the key is there. Asked for, it counts as a known one in hints."""
+        self._asked.append(key)
         return key in self._values
 
     def keys(self) -> Iterator[tuple[str, yaml.Node]]:
@@ -258,4 +260,4 @@ class Entry:
         """Complain about keys that nobody took."""
         for key, (node, _) in self._values.items():
             if key not in self._taken:
-                self.wrong(node, f'unknown key "{key}"', did_you_mean(key, self._taken))
+                self.wrong(node, f'unknown key "{key}"', did_you_mean(key, [*dict.fromkeys(self._taken + self._asked)]))
