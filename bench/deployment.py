@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from streams.client import Client
 from streams.demo.processes import Processes, fetch, free_port, until
+from streams.demo.show import start_keys
 from streams.kafka.admin import apply
-from streams.lifecycle.accounts import Change, open_registry
 from streams.lifecycle.receipts import Report, check_receipts
 from streams.metrics import samples
 from streams.model import StorageMode
@@ -102,13 +102,7 @@ def deploy_on(
     settings = parse(environment)
     apply(settings)
     with Processes(environment, folder / "logs") as processes:
-        processes.start("vault", "serve")
-        control = settings.vault.directory / "control.sock"
-        until(control.exists, START_SECONDS, "the vault's start", processes.check)
-        processes.start("janitor")
-        with open_registry(settings) as registry:
-            for account, mode in accounts.items():
-                registry.set(account, Change(mode=mode))
+        start_keys(processes, settings, accounts)
         yield Deployment(settings, processes, environment)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
@@ -26,7 +26,7 @@ from streams.lifecycle.scan import canary
 from streams.model import StorageMode
 from streams.settings import Settings, parse
 
-__all__ = ["MARK", "Demo", "Plan", "Ready", "prepare", "show"]
+__all__ = ["MARK", "Demo", "Plan", "Ready", "prepare", "show", "start_keys"]
 
 MARK = ".compliance-streams-demo"
 READY_SECONDS = 45.0
@@ -115,17 +115,22 @@ def _start(processes: Processes, settings: Settings, stage: Callable[[str], None
     stage("creating topics")
     apply(settings)
     stage("starting vault and janitor")
-    processes.start("vault", "serve")
-    control = settings.vault.directory / "control.sock"
-    until(control.exists, READY_SECONDS, "the vault's start", processes.check)
-    processes.start("janitor")
-    with open_registry(settings) as accounts:
-        for name, mode in ACCOUNTS.items():
-            accounts.set(name, Change(mode=StorageMode(mode)))
+    start_keys(processes, settings, {name: StorageMode(mode) for name, mode in ACCOUNTS.items()})
     stage("starting the worker")
     processes.start("worker")
     address = f"http://127.0.0.1:{settings.worker.http_port}/readyz"
     until(lambda: fetch(address)[0] == 200, READY_SECONDS, "the worker's start", processes.check)
+
+
+def start_keys(processes: Processes, settings: Settings, accounts: Mapping[str, StorageMode]) -> None:
+    """Start vault and janitor, and set accounts: all that an application needs."""
+    processes.start("vault", "serve")
+    control = settings.vault.directory / "control.sock"
+    until(control.exists, READY_SECONDS, "the vault's start", processes.check)
+    processes.start("janitor")
+    with open_registry(settings) as registry:
+        for name, mode in accounts.items():
+            registry.set(name, Change(mode=mode))
 
 
 class _Traffic:
