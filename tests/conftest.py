@@ -1,4 +1,4 @@
-"""Brokers for tests: `broker` is the embedded one, `kafka` a real Kafka, each started once a session."""
+"""Brokers for tests: `broker` is the embedded one, started for each test; `kafka` a real Kafka, started once a session."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from streams.kafka.embedded import EmbeddedBroker
 from tests.kafka_server import KafkaServer, missing
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def broker() -> Iterator[EmbeddedBroker]:
-    """The embedded broker."""
+    """The embedded broker, an empty one for each test: it starts in milliseconds, and slows down with its topics."""
     with EmbeddedBroker() as running:
         yield running
 

@@ -20,7 +20,8 @@ from streams.settings import Settings
 from tests.integration.deployment import deploy
 from tests.kafka_server import KafkaServer
 
-SECONDS = 40.0
+SECONDS = 60.0
+SESSION_MS = 6000  # the embedded broker lets a member join after half of it
 WANTED = {f"violations.{area.value}" for area in AREAS}
 
 
@@ -34,7 +35,13 @@ def filled(bootstrap: str, folder: Path) -> tuple[Settings, str]:
 
 
 def by_kafka_python(bootstrap: str, pattern: str) -> set[str]:
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id="team-1", auto_offset_reset="earliest")
+    consumer = KafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id="team-1",
+        auto_offset_reset="earliest",
+        session_timeout_ms=SESSION_MS,
+        heartbeat_interval_ms=SESSION_MS // 3,
+    )
     consumer.subscribe(pattern=pattern)
     found: set[str] = set()
     deadline = time.monotonic() + SECONDS
@@ -47,7 +54,13 @@ def by_kafka_python(bootstrap: str, pattern: str) -> set[str]:
 
 def by_aiokafka(bootstrap: str, pattern: str) -> set[str]:
     async def run() -> set[str]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id="team-2", auto_offset_reset="earliest")
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap,
+            group_id="team-2",
+            auto_offset_reset="earliest",
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=SESSION_MS // 3,
+        )
         consumer.subscribe(pattern=pattern)
         await consumer.start()
         found: set[str] = set()
@@ -64,7 +77,14 @@ def by_aiokafka(bootstrap: str, pattern: str) -> set[str]:
 
 
 def by_confluent(bootstrap: str, pattern: str) -> set[str]:
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "team-3", "auto.offset.reset": "earliest"})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "team-3",
+            "auto.offset.reset": "earliest",
+            "session.timeout.ms": SESSION_MS,
+        }
+    )
     consumer.subscribe([pattern])
     found: set[str] = set()
     deadline = time.monotonic() + SECONDS
