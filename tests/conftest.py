@@ -1,4 +1,4 @@
-"""Brokers for tests: `broker` is the embedded one, started for each test; `kafka` a real Kafka, started once a session."""
+"""Brokers for tests: `broker` is the embedded one, one a test; `kafka` a real Kafka, started once a session."""
 
 from __future__ import annotations
 

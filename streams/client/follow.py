@@ -99,6 +99,7 @@ class Following:
     def _protect(self, name: str) -> None:
         with self._lock:
             known = self._accounts.get(name)
+            self._accounts.forget(name)
             self.put(Account(account=name, version=known.version if known else 0, mode=StorageMode.EDGE))
 
 

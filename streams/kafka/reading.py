@@ -210,20 +210,22 @@ class Publisher:
 def _fetched_ends(settings: KafkaSettings, told: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
     """The true ends of partitions on the embedded broker, which tells the first offset of the last batch, plus one.
 
-    That batch is fetched; where the reader then stands is the end.
+    What it says of the end with every fetch is right, so the last batch is fetched.
     """
     consumer: Any = KafkaConsumer(enable_auto_commit=False, **kafka_python_arguments(settings))
     try:
         consumer.assign(list(told))
         for part, end in told.items():
             consumer.seek(part, end - 1)
-        deadline = monotonic() + ANSWER_MS / 1000
-        # A batch is handed over in pieces: only a poll that brings nothing more tells that it is at an end.
-        while monotonic() < deadline:
-            more = consumer.poll(timeout_ms=POLL_MS, max_records=100_000)
-            if not more and all(consumer.position(part) >= end for part, end in told.items()):
-                break
-        return {part: max(end, consumer.position(part)) for part, end in told.items()}
+        ends: dict[TopicPartition, int] = {}
+        deadline = monotonic() + STUCK_SECONDS
+        while len(ends) < len(told):
+            if monotonic() > deadline:
+                late = _names(told.keys() - ends.keys())
+                raise BrokerUnavailable(f"the embedded broker did not tell the end of {late} in {STUCK_SECONDS:.0f} s")
+            consumer.poll(timeout_ms=POLL_MS)
+            ends = {part: end for part in told if (end := consumer.highwater(part)) is not None}
+        return ends
     finally:
         consumer.close()
 

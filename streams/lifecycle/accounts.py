@@ -1,7 +1,9 @@
 """Accounts: setting what was agreed with a customer, version by version, on the compacted topic `accounts`.
 
-- A version follows on the newest one. Two setters at once are noticed by the log itself: whoever finds another's
-  record between what they read and what they wrote does their change again on top of it, so neither change is lost.
+- A version follows on the newest one. Of two records of one version the first in the log holds, for every reader.
+  Who wrote the second finds that out by reading on to their own record, and does their change again on top, so that
+  no change is lost. (Should they die before that, their void record is the account's last: the log's compaction would
+  keep that one. Setting the account again puts it right.)
 - Only an open account in mode `standard` carries a public key, which the vault makes. When the mode or the state
   changes away from that, the key leaves the record and nothing more can be stored. What is stored already stays
   sealed under the account's key until its day ends or the account is erased.
@@ -129,7 +131,7 @@ class Registry:
                 self._unreadable[entry.name] = self._unreadable.get(entry.name, 0) + 1
                 continue
             known = self._latest.get(entry.name)
-            if known is None or entry.account.version >= known.version:
+            if known is None or entry.account.version > known.version:
                 self._latest[entry.name] = entry.account
                 self._unreadable.pop(entry.name, None)
         return news
@@ -158,24 +160,35 @@ class Registry:
         """Change an account, or make it. A change that changes nothing writes no version."""
         _refuse(name, change)
         self.refresh()
-        base = None if self._unreadable.get(name) else self._latest.get(name)
-        if base is None and change.mode is None:
-            raise ConfigurationError(f"--mode: account {name} is not known yet, so its storage mode must be named")
         changed = False
         for _ in range(ATTEMPTS):
+            base = None if self._unreadable.get(name) else self._latest.get(name)
+            if base is None and change.mode is None:
+                raise ConfigurationError(f"--mode: account {name} is not known yet, so its storage mode must be named")
             target = self._amend(base or Account(name, region=change.region), change)
-            now = self._latest.get(name)
-            if now is not None and not self._unreadable.get(name) and _same(target, now):
-                return Written(now, changed)
-            placed = self._log.publish(replace(target, version=self._next(name), updated_at=self._clock()))
+            if base is not None and _same(target, base):
+                return Written(base, changed)
+            mine = replace(target, version=self._next(name), updated_at=self._clock())
+            placed = self._log.publish(mine)
             changed = True
-            before, after = _parted(self.refresh(), name, placed)
-            if not before:
-                return Written(self._latest[name], True, overtaken=bool(after))
-            base = next((entry.account for entry in reversed(before) if entry.account is not None), base)
+            news = self._refresh_past(placed)
+            if not any(_holds(entry, mine, placed) for entry in news):
+                return Written(self._latest[name], True, overtaken=self._latest[name].version > mine.version)
         raise ComplianceError(
             f"account {name}: others changed it at the same time, {ATTEMPTS} times over; see what it is now with "
             f"streams accounts get {name}, and set it again"
+        )
+
+    def _refresh_past(self, placed: Placed) -> list[Entry]:
+        """Read what is new until that is read which was just written: what others wrote before it is then read too."""
+        news: list[Entry] = []
+        for _ in range(ATTEMPTS):
+            news += self.refresh()
+            if any(one.partition == placed.partition and one.offset >= placed.offset for _, one, _ in news):
+                return news
+        raise ComplianceError(
+            f"partition {placed.partition} of the topic of accounts: a record written at offset {placed.offset} cannot "
+            "be read back, so it is not known whether another change came in between; set the account again"
         )
 
     def _next(self, name: str) -> int:
@@ -262,8 +275,9 @@ def _same(one: Account, other: Account) -> bool:
     return replace(one, version=0, updated_at=0) == replace(other, version=0, updated_at=0)
 
 
-def _parted(news: Iterable[Entry], name: str, own: Placed) -> tuple[list[Entry], list[Entry]]:
-    """Others' records of this account before our own, and behind it."""
-    others = [entry for entry in news if entry.name == name and entry.place != own]
-    before = [entry for entry in others if entry.place.offset < own.offset or entry.place.partition != own.partition]
-    return before, [entry for entry in others if entry not in before]
+def _holds(entry: Entry, mine: Account, placed: Placed) -> bool:
+    """Whether another's record makes ours void: one of this account and version (or a later one) that came first."""
+    theirs = entry.account
+    if theirs is None or theirs.account != mine.account or theirs.version < mine.version:
+        return False
+    return entry.place.partition == placed.partition and entry.place.offset < placed.offset

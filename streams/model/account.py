@@ -78,9 +78,12 @@ class Accounts(Mapping[str, Account]):
         return len(self._accounts)
 
     def put(self, account: Account) -> bool:
-        """Take a newer version of an account; an older one than is known is ignored. True when it was taken."""
+        """Take a newer version of an account. True when it was taken.
+
+        Of two records of one version the first holds, for every reader: who wrote the other one writes anew.
+        """
         known = self._accounts.get(account.account)
-        if known is not None and known.version > account.version:
+        if known is not None and known.version >= account.version:
             return False
         self._accounts[account.account] = account
         self._facts.clear()

@@ -32,6 +32,8 @@ class FactTaker:
             account = decode_account(value)
         except RecordError as error:
             self._accounts.forget(name)
+            if known is not None:
+                metrics.ACCOUNTS.labels(known.mode.value).dec()
             log.error("an account record could not be read (%s): its account counts as unknown", error.code.value)
             metrics.REJECTED.labels("accounts", error.code.value).inc()
             return

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import threading
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import pytest
 
@@ -11,6 +14,7 @@ from streams.kafka.reading import Placed
 from streams.lifecycle.accounts import ATTEMPTS, Change, Entry, Registry
 from streams.model import Account, Accounts, AccountState, StorageMode
 
+T = TypeVar("T")
 STANDARD, NO_STORAGE, EDGE = StorageMode.STANDARD, StorageMode.NO_STORAGE, StorageMode.EDGE
 
 
@@ -42,15 +46,53 @@ class FakeLog:
     def __init__(self, topic: Topic) -> None:
         self.topic = topic
         self.read = 0
+        self.hidden = 0  # reads that still end before what was written last
 
     def news(self) -> Iterable[Entry]:
-        news, self.read = self.topic.records[self.read :], len(self.topic.records)
+        end = len(self.topic.records)
+        if self.hidden and end:
+            self.hidden, end = self.hidden - 1, max(self.read, end - 2)
+        news, self.read = self.topic.records[self.read : end], end
         return news
 
     def publish(self, account: Account) -> Placed:
         if self.topic.between:
             self.topic.between.pop(0)()
         return self.topic.write(account.account, account)
+
+
+class Turns:
+    """Lets setters in threads touch the topic in a given order only; who has no turn left goes when all are used."""
+
+    def __init__(self, order: Iterable[str]) -> None:
+        self.order = list(order)
+        self.changed = threading.Condition()
+
+    def take(self, who: str, act: Callable[[], T]) -> T:
+        with self.changed:
+            assert self.changed.wait_for(lambda: who not in self.order or self.order[0] == who, timeout=10)
+            done = act()
+            if who in self.order:
+                self.order.pop(0)
+            self.changed.notify_all()
+            return done
+
+    def leave(self, who: str) -> None:
+        with self.changed:
+            self.order = [one for one in self.order if one != who]
+            self.changed.notify_all()
+
+
+class TurnLog(FakeLog):
+    def __init__(self, topic: Topic, turns: Turns, who: str) -> None:
+        super().__init__(topic)
+        self.turns, self.who = turns, who
+
+    def news(self) -> Iterable[Entry]:
+        return self.turns.take(self.who, super().news)
+
+    def publish(self, account: Account) -> Placed:
+        return self.turns.take(self.who, lambda: FakeLog.publish(self, account))
 
 
 class FakeKeys:
@@ -180,13 +222,62 @@ def test_two_setters_of_the_same_change_agree(registry: Registry, topic: Topic, 
     assert topic.as_workers_see_it()["acme"].mode is NO_STORAGE
 
 
+def test_three_setters_lose_no_change_in_whatever_order_they_read_and_write() -> None:
+    changes = {"a": Change(enterprise=True), "b": Change(reviewed=True), "c": Change(training_opt_in=True)}
+    chance = random.Random(3)
+    for order in (chance.sample("aaaaabbbbbccccc", 15) for _ in range(200)):
+        topic, turns = Topic(), Turns(order)
+        topic.write("acme", Account("acme", version=1, mode=EDGE))
+        setters = {who: Registry(TurnLog(topic, turns, who), FakeKeys(), clock=lambda: 0) for who in changes}
+
+        def run(who: str, setters: dict[str, Registry] = setters, turns: Turns = turns) -> None:
+            try:
+                setters[who].set("acme", changes[who])
+            finally:
+                turns.leave(who)
+
+        threads = [threading.Thread(target=run, args=(who,)) for who in changes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        acme = topic.as_workers_see_it()["acme"]
+        assert (acme.enterprise, acme.reviewed, acme.training_opt_in) == (True, True, True), order
+
+
+@pytest.mark.parametrize("hidden", [1, 3])
+def test_a_broker_that_shows_what_was_written_late_hides_no_other_setter(
+    registry: Registry, topic: Topic, keys: FakeKeys, hidden: int
+) -> None:
+    registry.set("acme", Change(mode=STANDARD))
+    log = FakeLog(topic)
+    mine = Registry(log, keys, clock=lambda: 0)
+    mine.refresh()
+
+    def another() -> None:
+        registry.set("acme", Change(enterprise=True))
+        log.hidden = hidden
+
+    topic.between.append(another)
+    mine.set("acme", Change(reviewed=True))
+    acme = topic.as_workers_see_it()["acme"]
+    assert (acme.enterprise, acme.reviewed) == (True, True)
+
+
+def test_a_record_that_never_shows_is_an_error_and_no_success(topic: Topic, keys: FakeKeys) -> None:
+    log = FakeLog(topic)
+    log.hidden = ATTEMPTS + 2
+    with pytest.raises(ComplianceError, match="cannot be read back"):
+        Registry(log, keys, clock=lambda: 0).set("acme", Change(mode=EDGE))
+
+
 def test_a_setter_that_is_overtaken_right_after_is_told(registry: Registry, topic: Topic) -> None:
     log = FakeLog(topic)
     publish = log.publish
 
     def and_another(account: Account) -> Placed:
         place = publish(account)
-        topic.write("acme", Account("acme", version=1, mode=EDGE))
+        topic.write("acme", Account("acme", version=2, mode=EDGE))
         return place
 
     log.publish = and_another  # type: ignore[method-assign]
