@@ -1,6 +1,6 @@
 """Events a second and core for the whole job, beside a plain Faust app, in one run on a real Kafka.
 
-python -m bench                    20,000 events for the pipeline, 4,000 for the plain app, three rounds, medians
+python -m bench                    60,000 events for the pipeline, 2,000 for the plain app, three rounds, medians
 python -m bench --events 50000 --rounds 1 --json
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -63,6 +64,8 @@ def pipeline(deployment: Deployment, number: int) -> Speed:
             first, last = first or numbers, numbers
         pause()
     assert first is not None
+    if last.ended == first.ended:
+        raise DependencyError(f"{number} events were done at one glance: take more (--events)")
     return Speed(last.ended - first.ended, last.at - first.at, last.cpu - first.cpu)
 
 
@@ -74,9 +77,9 @@ def plain(deployment: Deployment, prefix: str, number: int) -> Speed:
         records = [(f"{ACCOUNT}#{i % 8}".encode(), encode_event(*event)) for i, event in enumerate(events(number))]
         publisher.publish(f"{prefix}intake.plain", records)
     arguments = [settings.kafka.bootstrap, prefix, str(SCHEMA), str(number)]
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench.plain", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
+    command = [sys.executable, "-m", "bench.plain", *arguments]
+    environment = {**os.environ, "APP_DATADIR": str(settings.vault.directory.parent / "plain")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
@@ -125,8 +128,8 @@ def table(told: dict[str, Any]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("--events", type=int, default=20_000, help="for the pipeline")
-    parser.add_argument("--plain-events", type=int, default=4_000, help="for the plain app, which is slow")
+    parser.add_argument("--events", type=int, default=60_000, help="for the pipeline")
+    parser.add_argument("--plain-events", type=int, default=2_000, help="for the plain app, which is slow")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args(arguments)

@@ -72,6 +72,13 @@ class _VaultKeys:
                 await asyncio.sleep(RETRY_SECONDS)
 
 
+class _App(faust.App):  # type: ignore[misc]  # Faust is not typed
+    """Faust without its folders for tables: a worker has none, and it writes no file."""
+
+    def _create_directories(self) -> None:
+        pass
+
+
 class Worker:
     """Takes batches, passes them through the core, delivers what comes out.
 
@@ -209,7 +216,7 @@ class Worker:
             log.error("not everything landed in time: it stays uncommitted and is done again")
 
     def _make_app(self) -> Any:
-        app = faust.App(loop=asyncio.get_running_loop(), **faust_settings(self._settings, self._index))
+        app = _App(loop=asyncio.get_running_loop(), **faust_settings(self._settings, self._index))
         topic = app.topic(*(self._topic(short) for short in SOURCES), value_type=bytes, value_serializer="raw")
 
         async def take(stream: Any) -> None:

@@ -15,15 +15,16 @@ from streams.model import AREAS
 pytestmark = pytest.mark.broker
 
 
-def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+def demo(*arguments: str, at: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "streams", "demo", *arguments], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "streams", "demo", *arguments], capture_output=True, text=True, timeout=120, cwd=at
     )
 
 
 def test_it_proves_what_it_promises_with_violations_of_every_area(tmp_path: Path) -> None:
-    folder = tmp_path / "demo"
-    done = demo("--json", "--seconds", "6", "--folder", str(folder))
+    folder, here = tmp_path / "demo", tmp_path / "here"
+    here.mkdir()
+    done = demo("--json", "--seconds", "6", "--folder", str(folder), at=here)
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     assert told["holds"] is True
@@ -33,6 +34,7 @@ def test_it_proves_what_it_promises_with_violations_of_every_area(tmp_path: Path
     assert told["canaries"] == {"planted": 6, "found": 0}
     assert told["controls"] == {"planted": 6, "found": 6}
     assert str(folder) not in running(), "no process of it is left"
+    assert list(here.iterdir()) == [], "it writes into its folder alone"
 
 
 def running() -> str:
