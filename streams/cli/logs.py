@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 __all__ = ["start_logging"]
+
+EVERY_SECONDS = 30.0  # a library says one thing so often at most
+KINDS = 1_000
 
 
 class _Line(logging.Formatter):
@@ -39,10 +43,43 @@ class _JsonLine(_Line):
         return json.dumps(line, ensure_ascii=False)
 
 
+class _Repeats(logging.Filter):
+    """Lets one line of a kind pass in `EVERY_SECONDS`, and tells how many like it did not. Our own lines all pass.
+
+    A client library without its broker writes a hundred lines a second; they would bury what matters, and fill a disk.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: dict[tuple[str, int, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] == "streams":
+            return True
+        kind = (record.name, record.levelno, str(record.msg))
+        shown, held = self._shown.get(kind, (0.0, 0))
+        if shown and record.created - shown < EVERY_SECONDS:
+            self._shown[kind] = shown, held + 1
+            return False
+        if len(self._shown) >= KINDS:
+            self._shown.clear()
+        self._shown[kind] = record.created, 0
+        if held:
+            record.msg, record.args = f"{record.getMessage()} ({held} more like it since)", ()
+        return True
+
+
+def _thread_ended(about: threading.ExceptHookArgs) -> None:
+    name = about.thread.name if about.thread is not None else "a thread"
+    logging.getLogger("threading").error("%s ended with an error", name, exc_info=about.exc_value)
+
+
 def start_logging(settings: Settings) -> None:
     """Log our own lines from `log_level` on, and libraries' from WARNING on, in the form that `log_format` names."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Repeats())
     handler.setFormatter(_JsonLine() if settings.log_format == "json" else _Line())
+    threading.excepthook = _thread_ended
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

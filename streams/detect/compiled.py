@@ -1,9 +1,9 @@
 """Expressions to a Hyperscan database, once a machine: the compiled form is kept in the user's cache folder.
 
 Compiling thousands of phrases takes seconds, loading what was compiled takes a millisecond. The file holds patterns
-only, never content. It is used if it belongs to this user, nobody else may write it, and its name and checksum fit the
-expressions, the version of Hyperscan and the machine; otherwise the expressions are compiled again, with the same
-result.
+only, never content. It is used if it belongs to this user or to root, nobody else may write it, and its name and
+checksum fit the expressions, the version of Hyperscan and the machine; otherwise the expressions are compiled again,
+with the same result.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _read(path: Path) -> hyperscan.Database | None:
     try:
         with path.open("rb") as file:
             about = os.fstat(file.fileno())
-            if about.st_uid != os.geteuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            if about.st_uid not in (0, os.geteuid()) or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 return None
             data = file.read()
     except OSError:

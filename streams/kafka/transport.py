@@ -65,6 +65,8 @@ class Batch:
 class Consumer(driver.Consumer):
     """Faust's consumer, handing over batches. Attributes are set by the worker before the app starts."""
 
+    logger = logging.getLogger("faust.consumer")
+
     def __post_init__(self) -> None:
         self.ledger = Ledger()
         self.batch_records = 2_000

@@ -46,6 +46,7 @@ __all__ = ["SOURCES", "Worker", "run"]
 log = logging.getLogger(__name__)
 SOURCES: dict[str, Way] = {"intake": "sealed", "intake.plain": "plain", "signals": "signals"}
 RETRY_SECONDS = 0.5
+LEAVE_SECONDS = 6.0  # for the last commit, and for leaving the group
 
 
 def now_ms() -> int:
@@ -74,6 +75,8 @@ class _VaultKeys:
 
 class _App(faust.App):  # type: ignore[misc]  # Faust is not typed
     """Faust without its folders for tables: a worker has none, and it writes no file."""
+
+    logger = logging.getLogger("faust.app")
 
     def _create_directories(self) -> None:
         pass
@@ -181,7 +184,7 @@ class Worker:
             await self._land(app)
             if app.crashed and self._fatal is None:
                 self._fatal = DeliveryError(f"the Kafka consumer stopped: {type(app.crash_reason).__name__}")
-            await app.stop()
+            await self._leave(app)
         finally:
             for task in tasks:
                 task.cancel()
@@ -211,9 +214,18 @@ class Worker:
         try:
             async with asyncio.timeout(self._settings.worker.delivery_timeout):
                 await self._flight.landed()
+            async with asyncio.timeout(LEAVE_SECONDS):
                 await app.consumer.commit()
         except TimeoutError:
-            log.error("not everything landed in time: it stays uncommitted and is done again")
+            log.error("not everything landed and was committed in time: what is uncommitted is done again")
+
+    async def _leave(self, app: Any) -> None:
+        """Leave the group. Without an answer of Kafka's the worker goes all the same: its session ends by itself."""
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await app.stop()
+        except TimeoutError:
+            log.error("Kafka does not answer: the group will miss this worker when its session times out")
 
     def _make_app(self) -> Any:
         app = _App(loop=asyncio.get_running_loop(), **faust_settings(self._settings, self._index))

@@ -107,6 +107,28 @@ def test_a_worker_that_slept_past_its_session_does_not_move_the_commit_of_the_on
     assert all(after[place] >= offset for place, offset in before.items()), "no commit moved back"
 
 
+def test_a_worker_whose_kafka_is_gone_stops_when_it_is_told_to_and_says_why(tmp_path: Path) -> None:
+    folder = tmp_path / "kafka"
+    folder.mkdir()
+    log = tmp_path / "logs" / "worker.log"
+    accounts = {"acme": StorageMode.STANDARD}
+    with KafkaServer(folder) as mine, deploy_on(mine.bootstrap, tmp_path, accounts, {}) as deployment:
+        worker = deployment.worker()
+        send(deployment, load(100))
+        assert_nothing_is_lost(deployment, 100)
+        mine.kill()
+        until(
+            lambda: "Heartbeat send request failed" in log.read_text(),
+            SECONDS,
+            "the worker's notice",
+            deployment.processes.check,
+        )
+        assert deployment.processes.end(worker) == 0
+    said = log.read_text()
+    assert "Traceback" not in said
+    assert said.count("\n") < 60, "a broker that is gone does not fill the log"
+
+
 def committed(deployment: Deployment) -> dict[tuple[str, int], int]:
     """What the workers' group has committed, by partition of `intake`."""
     topic = topic_name(deployment.settings.topics, "intake")
