@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streams.cli.context import settings
+from streams.cli.context import screen, settings
 from streams.cli.rows import moment, plain
 from streams.model import Account, AccountState, StorageMode
 
@@ -132,7 +132,6 @@ def list_accounts(mode: str | None, as_json: bool) -> int:
 
 
 def _table(accounts: list[Account]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("account", "version", "state", "mode", "applications", "uses", "key", "changed", box=None)
@@ -149,9 +148,9 @@ def _table(accounts: list[Account]) -> None:
             one.key_id or "–",
             moment(one.updated_at),
         )
-    console = Console()
+    console = screen()
     console.print(table)
-    console.print(f"{len(accounts)} accounts", highlight=False)
+    console.print(f"{len(accounts)} accounts")
 
 
 def _shown(one: Account) -> list[tuple[str, str]]:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from streams.settings import Settings
 
-__all__ = ["CONFIG_KEY", "interactive", "settings"]
+__all__ = ["CONFIG_KEY", "interactive", "screen", "settings"]
 
 CONFIG_KEY = "streams.config"
+PIPED_COLUMNS = 160
 
 
 def settings() -> Settings:
@@ -28,3 +31,11 @@ def settings() -> Settings:
 def interactive() -> bool:
     """Whether a person watches standard error: only then are progress bars drawn."""
     return sys.stderr.isatty()
+
+
+def screen() -> Console:
+    """Standard output for tables: as wide as the terminal; in a pipe or file so wide that nothing is cut."""
+    from rich.console import Console
+
+    there = Console(highlight=False)
+    return there if there.is_terminal else Console(highlight=False, width=PIPED_COLUMNS)

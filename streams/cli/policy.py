@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streams.cli.context import settings
+from streams.cli.context import screen, settings
 from streams.cli.rows import plain
 from streams.model import Area, Audience, Kind, StorageMode, Truth
 
@@ -97,11 +97,9 @@ def _bundle(bundle: Bundle) -> dict[str, Any]:
 
 
 def _table(bundle: Bundle) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
-    wide = console if console.is_terminal else Console(highlight=False, width=120)
+    wide = screen()
     wide.print(f"{bundle.version}  {bundle.title}", markup=False)
     wide.print(f"digest {bundle.digest}, {len(bundle.rules)} rules, {len(bundle.obligations)} obligations")
     table = Table("area and rule", "for", "severity", "stage", "recommended", box=None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from streams.cli.context import interactive, settings
+from streams.cli.context import interactive, screen, settings
 
 if TYPE_CHECKING:
     from streams.lifecycle.summing import Report, SourceReport
@@ -57,11 +57,13 @@ def check(topic: str | None, from_start: bool, as_json: bool) -> int:
 
 
 def _show(report: Report) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("source", "offsets", "accounted", "repeats", "pending", "endings", "", box=None)
-    for one in report.sources:
+    table = Table(
+        Column("source", overflow="fold"), "offsets", "accounted", "repeats", "pending", "endings", "", box=None
+    )
+    told = [one for one in report.sources if one.accounted or one.pending or not one.ok]
+    for one in told:
         table.add_row(
             f"{one.place.topic}/{one.place.partition}",
             f"{one.first}–{one.next - 1}" if one.accounted else "–",
@@ -71,8 +73,11 @@ def _show(report: Report) -> None:
             " ".join(f"{name}={number}" for name, number in one.totals.items()) or "–",
             "[green]sound[/]" if one.ok else "[bold red]not sound[/]",
         )
-    console = Console(highlight=False)
-    console.print(table)
+    console = screen()
+    if told:
+        console.print(table)
+    if len(told) < len(report.sources):
+        console.print(f"{len(report.sources) - len(told)} partitions hold nothing and have no receipts")
     for one in report.sources:
         for line in _findings(one):
             console.print(line, markup=False, soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from streams.cli.context import settings
+from streams.cli.context import screen, settings
 
 if TYPE_CHECKING:
     from streams.kafka.admin import Change, Drift
@@ -72,10 +72,9 @@ def check_topics(as_json: bool) -> int:
 
 
 def _show_changes(changes: Sequence[Change], dry_run: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = screen()
     if not changes:
         console.print("all topics are as they should be")
         return
@@ -93,10 +92,9 @@ def _tell_limits() -> None:
 
 
 def _show_drifts(drifts: Sequence[Drift]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = screen()
     if not drifts:
         console.print("all topics are as they should be", style="green")
         return

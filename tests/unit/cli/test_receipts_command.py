@@ -63,3 +63,13 @@ def test_json_is_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
     data = json.loads(result.stdout)
     assert (data["ok"], data["gaps"], data["totals"]) == (False, 1, {"stored": 4 - 1, "lost": 1})
     assert data["sources"][0]["gaps"]["first"] == [[3, 4]]
+
+
+def test_partitions_that_hold_nothing_take_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Accounting()
+    made.add(Receipt("local", "compliance.intake", 0, (Run(0, 9, D.STORED),), "w", 1, "p", 0))
+    bounds = {Place("local", "compliance.intake", number): Bounds(0, 0 if number else 10) for number in range(5)}
+    result = run(monkeypatch, made.report(bounds))
+    assert "compliance.intake/0" in result.output
+    assert "compliance.intake/1" not in result.output
+    assert "4 partitions hold nothing and have no receipts" in result.output
