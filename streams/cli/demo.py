@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -70,16 +70,21 @@ def command(keep: bool, seconds: float, rate: float, folder: Path, as_json: bool
 
 @contextmanager
 def _ending() -> Iterator[None]:
-    """SIGTERM ends like Ctrl-C: everything that was started is ended."""
+    """SIGTERM ends like Ctrl-C: everything that was started is ended, and a second one does not break that off."""
+    told = (signal.SIGINT, signal.SIGTERM)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        for one in told:
+            signal.signal(one, signal.SIG_IGN)
+        click.echo("stopping what was started …", err=True)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = [signal.signal(one, interrupt) for one in told]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in zip(told, before, strict=True):
+            signal.signal(one, handler)
 
 
 class _Watch:
@@ -202,7 +207,5 @@ def _keep(console: Console) -> None:
     """Wait for Ctrl-C."""
     console.print("\neverything keeps running until Ctrl-C")
     sys.stdout.flush()
-    try:
+    with suppress(KeyboardInterrupt):
         threading.Event().wait()
-    except KeyboardInterrupt:
-        console.print("\nending …")
