@@ -12,7 +12,7 @@ _ENGLISH = frozenset(
     ("the and of to is in that it for you what how with this are be my can i do a").split()  # noqa: SIM905
 )
 _HAN, _KANA, _HANGUL = (re.compile(pattern) for pattern in ("[一-鿿]", "[぀-ヿ]", "[가-힯]"))
-SAMPLE = 600
+SAMPLE, CLEAR = 600, 200
 
 
 def language_of(view: str) -> str:
@@ -26,11 +26,16 @@ def language_of(view: str) -> str:
         han = len(_HAN.findall(sample))
         if han * 4 >= len(sample) or han >= 8:
             return "zh"
-    words = sample.split()
-    known = sum(word in _ENGLISH for word in words)
-    if known * 6 >= len(words) > 0:
+    elif _is_english(sample[:CLEAR], 4):
+        return "en"
+    if _is_english(sample, 6):
         return "en"
     return _by_model(sample) if len(sample) >= 20 else "un"
+
+
+def _is_english(sample: str, one_in: int) -> bool:
+    words = sample.split()
+    return sum(map(_ENGLISH.__contains__, words)) * one_in >= len(words) > 0
 
 
 def _by_model(sample: str) -> str:

@@ -11,7 +11,7 @@ import base64
 import binascii
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
@@ -32,6 +32,11 @@ _WORD = re.compile(r"[\w]+")
 _PLAIN = re.compile("[\n\t\r -~\u00b7\u2014\u2018\u2019\u201c\u201d\u3000-\u3011\u4e00-\u9fff\uff01-\uff5e]*")
 _LEET = str.maketrans("013457@$!", "oleastasi")
 _LEET_WORD = re.compile(r"(?<![\w@$!])(?=[a-z013457@$!]*[a-z])(?=[a-z013457@$!]*[013457@$!])[a-z013457@$!]{4,32}(?!\w)")
+_LEET_SIGNS = "013457@$!"
+_SPACED_KINDS = bytes(
+    ord("w") if chr(code).isalnum() else ord(" ") if chr(code) in " .-_*+/|," else ord("-") for code in range(256)
+)
+_BASE64_KINDS = bytes(ord("b") if chr(code).isalnum() or chr(code) in "+/_-" else ord(" ") for code in range(256))
 _SPACED = re.compile(r"(?<!\w)(?:\w[ .\-_*+/|,]{1,2}){3,}\w(?!\w)")
 _SPACED_HAN = re.compile(r"(?:[一-鿿][ .\-_*+/|,·。]{1,2}){2,}[一-鿿]")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
@@ -97,20 +102,39 @@ def _latin(word: re.Match[str]) -> str:
 
 def _disguises(original: str, first: View) -> Iterator[View]:
     text = first.text
-    lengths = list(map(len, text.split()))
-    if lengths.count(1) >= 3 or _punctuated(text):
+    spaced, coded = _signs_in_ascii(text) if text.isascii() else _signs(text)
+    if spaced:
         yield from _joined(first)
-    if any(char in text for char in "013457@$!"):
+    if _any_in(_LEET_SIGNS, text):
         yield from _unleeted(first)
-    if lengths and max(lengths) >= 16:
+    if coded:
         yield from _decoded(original)
-    if any(word in text for word in _BACKWARDS_WORDS) and _BACKWARDS.search(text):
+    if _any_in(_BACKWARDS_WORDS, text) and _BACKWARDS.search(text):
         places = first.offsets or range(len(text))
         yield View(text[::-1], list(places)[::-1], True)
 
 
-def _punctuated(text: str) -> bool:
-    return any(text.count(char) >= 3 for char in ".-_*+/|·")
+def _any_in(parts: Iterable[str], text: str) -> bool:
+    for part in parts:  # noqa: SIM110 - a generator costs more than the search
+        if part in text:
+            return True
+    return False
+
+
+def _signs_in_ascii(text: str) -> tuple[bool, bool]:
+    """Whether four letters stand by themselves in a row, and whether a run is long enough for base64: never too few.
+
+    Each character becomes one of three kinds, so that a search for a short run of bytes tells.
+    """
+    kinds = text.encode().translate(_SPACED_KINDS)
+    return b"w w w w" in kinds.replace(b"  ", b" "), b"b" * 16 in text.encode().translate(_BASE64_KINDS)
+
+
+def _signs(text: str) -> tuple[bool, bool]:
+    """The same for any text, by the lengths of its words and the number of its signs."""
+    lengths = list(map(len, text.split()))
+    spaced = lengths.count(1) >= 3 or any(text.count(sign) >= 3 for sign in ".-_*+/|·")
+    return spaced, bool(lengths) and max(lengths) >= 16
 
 
 def _joined(first: View) -> Iterator[View]:

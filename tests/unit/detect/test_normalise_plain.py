@@ -1,8 +1,12 @@
-"""Plain Chinese text takes a short way through folding, to the same result."""
+"""Plain text takes short ways through normalisation, to the same result."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.detect import normalise
 from streams.detect.normalise import folded
@@ -30,3 +34,25 @@ def test_the_short_way_takes_what_is_written_every_day() -> None:
 @pytest.mark.parametrize("char", ["\u200b", "\u0130", "…", "㈱", "ﬁ", "é", "\x00", "\x7f", "а"])
 def test_all_else_takes_the_long_way(char: str) -> None:
     assert folded("中" + char).offsets is not None
+
+
+@given(
+    letters=st.lists(st.sampled_from("abcxyz12"), min_size=4, max_size=9),
+    signs=st.lists(st.text(" .-_*+/|,", min_size=1, max_size=2), min_size=9, max_size=9),
+    before=st.text("ab .,?'\n", max_size=12),
+    after=st.text("ab .,?'\n", max_size=12),
+)
+def test_letters_that_stand_apart_are_seen_whatever_stands_between(
+    letters: list[str], signs: list[str], before: str, after: str
+) -> None:
+    run = "".join(letter + sign for letter, sign in zip(letters[:-1], signs, strict=False)) + letters[-1]
+    text = f"{before}\n{run}\n{after}"
+    spaced = re.compile(r"(?<!\w)(?:\w[ .\-_*+/|,]{1,2}){3,}\w(?!\w)")
+    if spaced.search(text):
+        assert normalise._signs_in_ascii(text)[0]
+
+
+@given(st.text("abcXYZ189+/=\n ,", max_size=80))
+def test_no_run_of_base64_is_passed_over(text: str) -> None:
+    if re.search(r"[A-Za-z0-9+/_-]{16,}", text):
+        assert normalise._signs_in_ascii(text.lower())[1]
