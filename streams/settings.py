@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -203,12 +204,47 @@ def load(path: Path | None = None) -> Settings:
             raise SettingsError(f"settings file {chosen}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"settings file {chosen}: {error}") from None
+    mistakes = _misnamed(os.environ)
+    settings: Settings | None = None
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
-        where = f" (file {chosen}, environment STREAMS_…)" if chosen else " (environment STREAMS_…)"
-        lines = [
-            f"  {'.'.join(str(part) for part in mistake['loc']) or 'settings'}: {mistake['msg']}"
-            for mistake in error.errors(include_input=False, include_url=False)
+        mistakes += [
+            f"{'.'.join(str(part) for part in one['loc']) or 'settings'}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors(include_input=False, include_url=False)
         ]
-        raise SettingsError(f"{len(lines)} wrong settings{where}:\n" + "\n".join(lines)) from None
+    if mistakes or settings is None:
+        where = f" (file {chosen}, environment STREAMS_…)" if chosen else " (environment STREAMS_…)"
+        raise SettingsError(f"{len(mistakes)} wrong settings{where}:\n" + "\n".join(f"  {one}" for one in mistakes))
+    return settings
+
+
+def _misnamed(environment: Iterable[str]) -> list[str]:
+    """Variables that are meant for us and reach nothing.
+
+    Not every unknown `STREAMS_…` is one: Kubernetes sets STREAMS_PORT and the like for a service of that name.
+    """
+    ours = [variable for variable in sorted(environment) if variable.startswith("STREAMS_")]
+    told = [(variable, _meant(variable.removeprefix("STREAMS_").lower())) for variable in ours]
+    return [f"{variable}: no setting; {meant}" for variable, meant in told if meant is not None]
+
+
+def _meant(name: str) -> str | None:
+    """What a misnamed variable was meant to be; None when it is right, or not for us."""
+    groups, known = _groups(), [*Settings.model_fields, "config"]
+    section, nested, _ = name.partition("__")
+    if name in known or (nested and section in groups):
+        return None
+    if nested:
+        near = get_close_matches(section, groups, 1)
+        return f"did you mean STREAMS_{near[0].upper()}__…?" if near else "no such section"
+    for group, kind in groups.items():
+        if name.startswith(f"{group}_") and name.removeprefix(f"{group}_") in kind.model_fields:
+            return f"did you mean STREAMS_{group.upper()}__{name.removeprefix(f'{group}_').upper()}?"
+    near = get_close_matches(name, known, 1, 0.8)
+    return f"did you mean STREAMS_{near[0].upper()}?" if near else None
+
+
+def _groups() -> dict[str, type[BaseModel]]:
+    found = {name: field.annotation for name, field in Settings.model_fields.items()}
+    return {name: kind for name, kind in found.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}

@@ -61,9 +61,10 @@ def set_account(account: str, as_json: bool, **options: Any) -> None:
     \b
     Example:  streams accounts set acme --mode standard --application-mode clinic=no_storage --enterprise
     """
-    from streams.lifecycle.accounts import open_registry
+    from streams.lifecycle.accounts import open_registry, refuse
 
     change = _change(options)
+    refuse(account, change)
     chosen = settings()
     with open_registry(chosen) as registry:
         written = registry.set(account, change)

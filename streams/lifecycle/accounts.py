@@ -37,6 +37,7 @@ __all__ = [
     "Registry",
     "Written",
     "open_registry",
+    "refuse",
 ]
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -158,7 +159,7 @@ class Registry:
 
     def set(self, name: str, change: Change) -> Written:
         """Change an account, or make it. A change that changes nothing writes no version."""
-        _refuse(name, change)
+        refuse(name, change)
         self.refresh()
         changed = False
         for _ in range(ATTEMPTS):
@@ -259,7 +260,8 @@ def open_registry(settings: Settings) -> Iterator[Registry]:
         yield Registry(KafkaAccountLog(reader, publisher, topic), LateVault(settings))
 
 
-def _refuse(name: str, change: Change) -> None:
+def refuse(name: str, change: Change) -> None:
+    """Raise `ConfigurationError` with everything that is wrong in an account's name and a change."""
     mistakes = change.mistakes()
     if not _ID.fullmatch(name):
         mistakes.insert(0, f"ACCOUNT: {_not_an_id(name)}")
