@@ -73,7 +73,7 @@ def test_a_variable_that_reaches_nothing_is_a_mistake_and_no_silence(
 )
 def test_what_kubernetes_sets_for_a_service_is_no_mistake(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "tcp://127.0.0.1:1")
-    load()
+    assert load().model_dump() == parse({}).model_dump()
 
 
 @pytest.mark.parametrize(
