@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
 
 from bench.deployment import Deployment, deploy, pause, processor, send
@@ -57,11 +58,14 @@ def pipeline(deployment: Deployment, number: int) -> Speed:
         raise DependencyError(f"only {sent} of {number} events were taken: {dropped}")
     deployment.processes.start("worker")
     first = last = None
+    deadline = monotonic() + SECONDS
     while last is None or last.ended < number:
         deployment.processes.check()
         numbers = deployment.numbers()
         if numbers is not None and numbers.ended:
             first, last = first or numbers, numbers
+        if monotonic() > deadline:
+            raise DependencyError(f"{number} events were not done within {SECONDS:.0f} s")
         pause()
     assert first is not None
     if last.ended == first.ended:

@@ -13,9 +13,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from streams.client import Client
-from streams.demo.processes import Processes, fetch, free_port, until
+from streams.demo.processes import Processes, fetch
 from streams.demo.show import start_keys
 from streams.kafka.admin import apply
+from streams.kafka.embedded import free_port
 from streams.lifecycle.receipts import Report, check_receipts
 from streams.metrics import samples
 from streams.model import StorageMode
@@ -48,8 +49,7 @@ class Deployment(NamedTuple):
     def worker(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start `streams worker`, and wait until it is ready."""
         process = self.processes.start("worker", *arguments)
-        ready = self.page(0, "readyz")
-        until(lambda: fetch(ready)[0] == 200, START_SECONDS, "the worker's start", self.processes.check)
+        self.processes.until_served(self.page(0, "readyz"), START_SECONDS, "the worker's start")
         return process
 
     def page(self, index: int, name: str = "metrics") -> str:

@@ -8,7 +8,6 @@ A text is flagged when some category scores 70 or more. Texts whose `unsafe` is 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import sys
 from collections import Counter, defaultdict
@@ -17,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench.load import rows
 from streams.detect import load_detectors
 from streams.model import CATEGORY_AREA, INDEX, Content, Message, Role
 
@@ -33,14 +33,6 @@ class Tally(NamedTuple):
     texts: Counter[tuple[str, str, str]]
     flagged: Counter[tuple[str, str, str]]
     categories: Counter[tuple[str, str]]
-
-
-def rows(data: Path) -> Iterator[dict[str, Any]]:
-    """All lines of a folder of *.jsonl.gz files."""
-    for path in sorted(data.glob("*.jsonl.gz")):
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                yield json.loads(line)
 
 
 def tally(lines: Iterator[dict[str, Any]]) -> Tally:

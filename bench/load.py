@@ -1,12 +1,17 @@
-"""The events that are measured with: made-up, about 700 bytes with 500 characters, one in twenty worth a tag."""
+"""What is measured with: made-up events (700 bytes, 500 characters, one in twenty worth a tag), or given texts."""
 
 from __future__ import annotations
 
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from random import Random
+from typing import Any
 
 from streams.model import Content, Kind, Message, Metadata, Role
 
-__all__ = ["ACCOUNT", "events"]
+__all__ = ["ACCOUNT", "events", "rows"]
 
 ACCOUNT = "bench-account"
 _TEXT = (
@@ -43,3 +48,11 @@ def events(number: int, characters: int = 500, seed: int = 7, notable: float = 0
         )
         made.append((meta, Content((Message(Role.USER, text[:characters]),))))
     return made
+
+
+def rows(data: Path) -> Iterator[dict[str, Any]]:
+    """All lines of a folder of *.jsonl.gz files."""
+    for path in sorted(data.glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                yield json.loads(line)

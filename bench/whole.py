@@ -9,7 +9,6 @@ Prints counts alone. Ends with 1 when an offset is not accounted for, or an even
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import signal
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.deployment import Deployment, deploy, processor, send, settle
-from bench.load import events
+from bench.load import events, rows
 from streams.codec.records import decode_dead_letter, decode_tagged, decode_violation
 from streams.kafka.reading import Reader
 from streams.kafka.topics import topic_name
@@ -54,10 +53,7 @@ def texts(data: Path | None) -> Iterator[str]:
     if data is None:
         found = [content.messages[0].text for _, content in events(10_000)]
     else:
-        found = []
-        for path in sorted(data.glob("*.jsonl.gz")):
-            with gzip.open(path, "rt", encoding="utf-8") as lines:
-                found += [str(json.loads(line)["text"]) for line in lines]
+        found = [str(row["text"]) for row in rows(data)]
     if not found:
         sys.exit(f"no texts (*.jsonl.gz) in {data}")
     print(f"{len(found):,} texts", file=sys.stderr)

@@ -13,6 +13,8 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 from types import TracebackType
 
+from streams.kafka.embedded import free_port
+
 __all__ = ["VERSION", "KafkaServer", "missing"]
 
 VERSION = "4.1.0"
@@ -78,14 +80,6 @@ def libraries() -> Path:
         except OSError:
             assert CACHE.is_dir(), "another run should have fetched them"
     return CACHE
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class KafkaServer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,17 +15,9 @@ from types import TracebackType
 
 from streams.errors import DependencyError
 
-__all__ = ["Processes", "fetch", "free_port", "until"]
+__all__ = ["Processes", "fetch", "until"]
 
 STOP_SECONDS = 20.0
-
-
-def free_port() -> int:
-    """A TCP port of the loopback address that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def fetch(url: str, timeout: float = 2.0) -> tuple[int, str]:
@@ -90,6 +81,10 @@ class Processes:
             )
         self._running.append((name, process))
         return process
+
+    def until_served(self, url: str, seconds: float, what: str) -> None:
+        """Wait until a page answers with 200."""
+        until(lambda: fetch(url)[0] == 200, seconds, what, self.check)
 
     @property
     def running(self) -> list[tuple[str, subprocess.Popen[bytes]]]:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from streams.client import Client
-from streams.demo.processes import Processes, fetch, free_port, until
+from streams.demo.processes import Processes, fetch, until
 from streams.demo.proof import Proof, prove
 from streams.demo.screen import Picture, read
 from streams.demo.traffic import ACCOUNTS, BROKEN, plain_event, samples
 from streams.errors import ComplianceError, ConfigurationError
 from streams.kafka.admin import apply
-from streams.kafka.embedded import EmbeddedBroker
+from streams.kafka.embedded import EmbeddedBroker, free_port
 from streams.kafka.reading import Publisher
 from streams.kafka.topics import topic_name
 from streams.lifecycle.accounts import Change, open_registry
@@ -119,7 +119,7 @@ def _start(processes: Processes, settings: Settings, stage: Callable[[str], None
     stage("starting the worker")
     processes.start("worker")
     address = f"http://127.0.0.1:{settings.worker.http_port}/readyz"
-    until(lambda: fetch(address)[0] == 200, READY_SECONDS, "the worker's start", processes.check)
+    processes.until_served(address, READY_SECONDS, "the worker's start")
 
 
 def start_keys(processes: Processes, settings: Settings, accounts: Mapping[str, StorageMode]) -> None:

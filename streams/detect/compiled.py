@@ -20,7 +20,7 @@ from pathlib import Path
 
 import hyperscan
 
-__all__ = ["FLAGS", "database"]
+__all__ = ["compiled", "database"]
 
 FLAGS = hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_DOTALL
 CHECKSUM = 32
@@ -34,19 +34,20 @@ def database(expressions: Sequence[bytes], folder: Path | None = None) -> hypers
     """
     folder = folder or _folder()
     if folder is None:
-        return _compiled(expressions)
+        return compiled(expressions)
     path = folder / f"{_name(expressions)}.hs"
     kept = _read(path)
     if kept is None:
         with _alone(path):
             kept = _read(path)
             if kept is None:
-                kept = _compiled(expressions)
+                kept = compiled(expressions)
                 _write(path, hyperscan.dumpb(kept))
     return kept
 
 
-def _compiled(expressions: Sequence[bytes]) -> hyperscan.Database:
+def compiled(expressions: Sequence[bytes]) -> hyperscan.Database:
+    """The database of some expressions, made here and now."""
     made = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     made.compile(
         expressions=list(expressions),
@@ -80,10 +81,8 @@ def _folder() -> Path | None:
 
 def _name(expressions: Sequence[bytes]) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    about = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    about.compile(expressions=[b"a"], ids=[0], elements=1, flags=[FLAGS])
     # Says version and the features of this processor for which it compiles.
-    digest.update(f"{about.info()!r} {platform.machine()} {FLAGS}".encode())
+    digest.update(f"{compiled([b'a']).info()!r} {platform.machine()} {FLAGS}".encode())
     for expression in expressions:
         digest.update(len(expression).to_bytes(4, "big") + expression)
     return digest.hexdigest()

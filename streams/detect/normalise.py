@@ -126,8 +126,9 @@ def _signs_in_ascii(text: str) -> tuple[bool, bool]:
 
     Each character becomes one of three kinds, so that a search for a short run of bytes tells.
     """
-    kinds = text.encode().translate(_SPACED_KINDS)
-    return b"w w w w" in kinds.replace(b"  ", b" "), b"b" * 16 in text.encode().translate(_BASE64_KINDS)
+    data = text.encode()
+    spaced = b"w w w w" in data.translate(_SPACED_KINDS).replace(b"  ", b" ")
+    return spaced, b"b" * 16 in data.translate(_BASE64_KINDS)
 
 
 def _signs(text: str) -> tuple[bool, bool]:

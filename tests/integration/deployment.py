@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from streams.demo.processes import Processes, until
 from streams.errors import VaultUnavailable
 from streams.kafka.admin import apply
 from streams.settings import Settings, VaultSettings
 from streams.vault.client import ControlClient
 
-__all__ = ["deploy", "vault"]
+__all__ = ["deploy", "vault", "vault_process"]
 
-_SERVE = (
-    "import asyncio, sys; from pathlib import Path; from streams.settings import Settings, VaultSettings; "
-    "from streams.vault.server import serve; "
-    "asyncio.run(serve(Settings(vault=VaultSettings(directory=Path(sys.argv[1])))))"
-)
 READY_SECONDS = 30.0
 
 
@@ -44,31 +37,24 @@ def deploy(bootstrap: str, folder: Path, partitions: int = 2, create: bool = Tru
 @contextmanager
 def vault(settings: Settings) -> Iterator[ControlClient]:
     """A vault that serves as long as the block lasts."""
-    log = settings.vault.directory.parent / "vault.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _SERVE, str(settings.vault.directory)],
-            stdout=file,
-            stderr=file,
-            env=dict(os.environ),
-        )
-    try:
-        client = ControlClient.of(settings)
-        _wait(client, process, log)
-        yield client
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    with vault_process(settings) as (control, _):
+        yield control
 
 
-def _wait(client: ControlClient, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while True:
+@contextmanager
+def vault_process(settings: Settings) -> Iterator[tuple[ControlClient, subprocess.Popen[bytes]]]:
+    """The same with its process, which may be killed inside the block."""
+    environment = {"STREAMS_VAULT__DIRECTORY": str(settings.vault.directory)}
+    control = ControlClient.of(settings)
+
+    def answers() -> bool:
         try:
-            client.status()
+            control.status()
         except VaultUnavailable:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(log.read_text(errors="replace")) from None
-            time.sleep(0.05)
-        else:
-            return
+            return False
+        return True
+
+    with Processes(environment, settings.vault.directory.parent) as processes:
+        process = processes.start("vault", "serve")
+        until(answers, READY_SECONDS, "the vault's start", processes.check)
+        yield control, process

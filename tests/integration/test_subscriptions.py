@@ -22,6 +22,11 @@ from tests.kafka_server import KafkaServer
 
 SECONDS = 60.0
 SESSION_MS = 6000  # the embedded broker lets a member join after half of it
+CONSUMER = {  # of both clients in Python
+    "auto_offset_reset": "earliest",
+    "session_timeout_ms": SESSION_MS,
+    "heartbeat_interval_ms": SESSION_MS // 3,
+}
 WANTED = {f"violations.{area.value}" for area in AREAS}
 
 
@@ -35,13 +40,7 @@ def filled(bootstrap: str, folder: Path) -> tuple[Settings, str]:
 
 
 def by_kafka_python(bootstrap: str, pattern: str) -> set[str]:
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap,
-        group_id="team-1",
-        auto_offset_reset="earliest",
-        session_timeout_ms=SESSION_MS,
-        heartbeat_interval_ms=SESSION_MS // 3,
-    )
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id="team-1", **CONSUMER)
     consumer.subscribe(pattern=pattern)
     found: set[str] = set()
     deadline = time.monotonic() + SECONDS
@@ -54,13 +53,7 @@ def by_kafka_python(bootstrap: str, pattern: str) -> set[str]:
 
 def by_aiokafka(bootstrap: str, pattern: str) -> set[str]:
     async def run() -> set[str]:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
-            group_id="team-2",
-            auto_offset_reset="earliest",
-            session_timeout_ms=SESSION_MS,
-            heartbeat_interval_ms=SESSION_MS // 3,
-        )
+        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id="team-2", **CONSUMER)
         consumer.subscribe(pattern=pattern)
         await consumer.start()
         found: set[str] = set()

@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from streams.demo.processes import until
 from streams.errors import VaultUnavailable
 from streams.settings import Settings, parse
 from streams.vault.client import ControlClient
+from tests.integration.deployment import vault_process
 
 SECONDS = 30.0
 KILLS = 6
@@ -26,31 +25,6 @@ KILLS = 6
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return parse({"STREAMS_VAULT__DIRECTORY": str(tmp_path / "vault")})
-
-
-@contextmanager
-def served(settings: Settings) -> Iterator[tuple[ControlClient, subprocess.Popen[bytes]]]:
-    environment = {**os.environ, "STREAMS_VAULT__DIRECTORY": str(settings.vault.directory)}
-    command = [sys.executable, "-m", "streams", "vault", "serve"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    control = ControlClient.of(settings)
-
-    def answers() -> bool:
-        try:
-            control.status()
-        except VaultUnavailable:
-            return False
-        return True
-
-    def still_runs() -> None:
-        assert process.poll() is None, "the vault did not start again"
-
-    try:
-        until(answers, SECONDS, "the vault", still_runs)
-        yield control, process
-    finally:
-        process.kill()
-        process.wait()
 
 
 class Work:
@@ -81,7 +55,7 @@ def test_killed_under_load_it_keeps_every_key_it_gave_and_revives_none_that_it_e
     chance = random.Random(11)
     done: list[Work] = []
     for turn in range(KILLS):
-        with served(settings) as (control, process):
+        with vault_process(settings) as (control, process):
             work = Work(control, turn)
             thread = threading.Thread(target=work)
             thread.start()
@@ -89,7 +63,7 @@ def test_killed_under_load_it_keeps_every_key_it_gave_and_revives_none_that_it_e
             process.send_signal(signal.SIGKILL)
             thread.join()
             done.append(work)
-    with served(settings) as (control, _):
+    with vault_process(settings) as (control, _):
         control.rotate()
         control.end_due()
         assert control.status()["ending"] == []
@@ -104,7 +78,7 @@ def test_killed_under_load_it_keeps_every_key_it_gave_and_revives_none_that_it_e
 
 
 def test_one_folder_has_one_vault(settings: Settings) -> None:
-    with served(settings):
+    with vault_process(settings):
         command = [sys.executable, "-m", "streams", "vault", "serve"]
         environment = {**os.environ, "STREAMS_VAULT__DIRECTORY": str(settings.vault.directory)}
         second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS)
@@ -114,9 +88,9 @@ def test_one_folder_has_one_vault(settings: Settings) -> None:
 
 
 def test_a_kill_leaves_its_sockets_and_the_next_one_takes_them_over(settings: Settings) -> None:
-    with served(settings) as (_, process):
+    with vault_process(settings) as (_, process):
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert list(settings.vault.directory.rglob("*.sock"))
-        with served(settings) as (control, _):
+        with vault_process(settings) as (control, _):
             assert control.status()["overdue"] == 0

@@ -5,24 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from streams.cli import logs
 from streams.settings import Settings
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger("streams")
-    hook = threading.excepthook
-    before = root.handlers[:], root.level, ours.level
-    yield
-    root.handlers[:], level, our_level = before
-    root.setLevel(level)
-    ours.setLevel(our_level)
-    threading.excepthook = hook
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:

@@ -1,0 +1,19 @@
+"""What every test of the command line leaves as it was."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    root, ours = logging.getLogger(), logging.getLogger("streams")
+    before = root.handlers[:], root.level, ours.level, threading.excepthook
+    yield
+    root.handlers[:], level, our_level, threading.excepthook = before
+    root.setLevel(level)
+    ours.setLevel(our_level)
