@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import asdict
+
 from streams.codec.framing import frame, unframe
 from streams.errors import Code, InvalidEvent
 from streams.model import Account, AccountState, KeyKind, PublicKey, StorageMode, TransitClass
@@ -13,27 +15,7 @@ KEY_BYTES = 32
 
 def encode_account(account: Account) -> bytes:
     """An account, for `accounts`."""
-    return frame(
-        "account",
-        {
-            "account": account.account,
-            "version": account.version,
-            "state": account.state.value,
-            "mode": account.mode.value,
-            "region": account.region,
-            "application_modes": {name: mode.value for name, mode in account.application_modes},
-            "uses": account.uses,
-            "disclosures": account.disclosures,
-            "reviewed": account.reviewed,
-            "training_opt_in": account.training_opt_in,
-            "enterprise": account.enterprise,
-            "business_associate": account.business_associate,
-            "application_class": account.application_class,
-            "key_id": account.key_id,
-            "public_key": account.public_key,
-            "updated_at": account.updated_at,
-        },
-    )
+    return frame("account", {**asdict(account), "application_modes": dict(account.application_modes)})
 
 
 def decode_account(value: bytes) -> Account:
@@ -58,20 +40,7 @@ def decode_account(value: bytes) -> Account:
 
 def encode_key(key: PublicKey) -> bytes:
     """A public key, for `keys`."""
-    return frame(
-        "key",
-        {
-            "key_id": key.key_id,
-            "kind": key.kind.value,
-            "public": key.public,
-            "seal_from": key.seal_from,
-            "seal_until": key.seal_until,
-            "end": key.end,
-            "transit_class": None if key.transit_class is None else key.transit_class.value,
-            "day": key.day,
-            "ended": key.ended,
-        },
-    )
+    return frame("key", asdict(key))
 
 
 def decode_key(value: bytes) -> PublicKey:

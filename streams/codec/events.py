@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import orjson
+from msgspec.structs import asdict
 
 from streams.codec.framing import frame, unframe
 from streams.codec.identity import Digester, is_id
-from streams.codec.metadata import metadata_from, metadata_to
+from streams.codec.metadata import metadata_from
 from streams.errors import Code, DecodeError, InvalidEvent
 from streams.model import (
     INDEX,
@@ -39,19 +41,24 @@ _ROLES = {role.value: role for role in Role}
 MANY_MESSAGES = 4_096
 
 
+class _Found(NamedTuple):
+    """A finding as it is written: its label by name."""
+
+    label: str
+    score: int
+    spans: Sequence[Span]
+    detector: str
+    clue: str
+
+
 def encode_event(meta: Metadata, content: Content) -> bytes:
     """An event in the clear, for `intake.plain`."""
-    return frame("event", {**metadata_to(meta), **_content_to(content)})
+    return frame("event", {**asdict(meta), **_content_to(content)})
 
 
 def encode_sealed_event(meta: Metadata, sealed: TransitSealed) -> bytes:
     """An event whose content is sealed, for `intake`."""
-    datum = metadata_to(meta)
-    datum["key"] = sealed.key
-    datum["wrapped"] = sealed.wrapped
-    datum["nonce"] = sealed.nonce
-    datum["ciphertext"] = sealed.ciphertext
-    return frame("sealed_event", datum)
+    return frame("sealed_event", {**asdict(meta), **asdict(sealed)})
 
 
 def encode_content(content: Content) -> bytes:
@@ -66,18 +73,8 @@ def decode_content(data: bytes) -> Content:
 
 def encode_evidence(evidence: Evidence) -> bytes:
     """What is sealed for storage."""
-    datum = _content_to(evidence.content)
-    datum["findings"] = [
-        {
-            "label": LABELS[finding.label],
-            "score": finding.score,
-            "spans": [{"message": s.message, "start": s.start, "end": s.end} for s in finding.spans],
-            "detector": finding.detector,
-            "clue": finding.clue,
-        }
-        for finding in evidence.findings
-    ]
-    return frame("evidence", datum)
+    findings = [_Found(LABELS[f.label], f.score, f.spans, f.detector, f.clue) for f in evidence.findings]
+    return frame("evidence", {**_content_to(evidence.content), "findings": findings})
 
 
 def decode_evidence(data: bytes) -> Evidence:
@@ -222,8 +219,7 @@ def _kind_of(content: Content) -> str:
 
 
 def _content_to(content: Content) -> dict[str, Any]:
-    messages = [{"role": message.role.value, "text": message.text} for message in content.messages]
-    return {"messages": messages, "attributes": content.attributes}
+    return {"messages": content.messages, "attributes": content.attributes}
 
 
 def _content_from(raw: dict[str, Any]) -> Content:

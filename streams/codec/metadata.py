@@ -8,7 +8,7 @@ from streams.codec.identity import Digester
 from streams.errors import Code, InvalidEvent
 from streams.model import NOTHING_DECLARED, Audience, Declared, Kind, Metadata, Source, StorageMode
 
-__all__ = ["declared_from", "declared_to", "metadata_from", "metadata_to", "source_from", "source_to"]
+__all__ = ["declared_from", "metadata_from", "source_from"]
 
 _KINDS = {kind.value: kind for kind in Kind}
 _MODES = {mode.value: mode for mode in StorageMode}
@@ -16,50 +16,6 @@ _AUDIENCES = {audience.value: audience for audience in Audience}
 _SIMULATED = {"none", "historical", "consented", "labelled", "unlabelled"}
 _LONG = 1 << 63
 MANY = 64  # uses or disclosures of one event
-
-
-def metadata_to(meta: Metadata) -> dict[str, Any]:
-    """The fields that events, signals and tagged events share."""
-    return {
-        "event_id": meta.event_id,
-        "account": meta.account,
-        "kind": meta.kind.value,
-        "occurred_at": meta.occurred_at,
-        "application": meta.application,
-        "end_user": meta.end_user,
-        "conversation": meta.conversation,
-        "turn": meta.turn,
-        "model": meta.model,
-        "declared": declared_to(meta.declared),
-        "trace_id": meta.trace_id,
-        "producer": meta.producer,
-        "sequence": meta.sequence,
-        "storage": None if meta.storage is None else meta.storage.value,
-        "region": meta.region,
-        "digested": meta.digested,
-    }
-
-
-_EMPTY: dict[str, Any] = {
-    "uses": (),
-    "audience": None,
-    "disclosures": (),
-    "reviewed": None,
-    "simulated_person": None,
-}
-
-
-def declared_to(declared: Declared) -> dict[str, Any]:
-    """A declared use as a dictionary."""
-    if declared is NOTHING_DECLARED:
-        return _EMPTY
-    return {
-        "uses": declared.uses,
-        "audience": None if declared.audience is None else declared.audience.value,
-        "disclosures": declared.disclosures,
-        "reviewed": declared.reviewed,
-        "simulated_person": declared.simulated_person,
-    }
 
 
 def metadata_from(raw: dict[str, Any], digester: Digester) -> Metadata:
@@ -108,17 +64,6 @@ def declared_from(raw: dict[str, Any] | None, digester: Digester) -> Declared:
         reviewed=reviewed,
         simulated_person=simulated,
     )
-
-
-def source_to(source: Source) -> dict[str, Any]:
-    """A source as a dictionary."""
-    return {
-        "cell": source.cell,
-        "topic": source.topic,
-        "partition": source.partition,
-        "offset": source.offset,
-        "ingested_at": source.ingested_at,
-    }
 
 
 def source_from(raw: dict[str, Any]) -> Source:

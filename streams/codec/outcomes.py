@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import asdict
+
 from streams.codec.framing import frame, unframe
 from streams.codec.identity import Digester
-from streams.codec.metadata import metadata_from, metadata_to, source_from, source_to
+from streams.codec.metadata import metadata_from, source_from
 from streams.errors import Code, InvalidEvent
 from streams.model import (
     LABELS,
@@ -73,25 +75,7 @@ def encode_tagged(outcome: Outcome[Sealed]) -> bytes:
     signal, decision, sealed = outcome.signal, outcome.decision, outcome.keep
     if signal is None or decision is None:
         raise ValueError("only an outcome with signal and decision is a tagged event")
-    datum = _signal_to(signal)
-    datum["decision"] = {
-        "policy": decision.policy,
-        "version": decision.version,
-        "matched": [_verdict_to(verdict) for verdict in decision.matched],
-        "unknown": [_verdict_to(verdict) for verdict in decision.unknown],
-        "complete": decision.complete,
-    }
-    datum["sealed"] = None
-    if sealed is not None:
-        datum["sealed"] = {
-            "account_key": sealed.account_key,
-            "day_key": sealed.day_key,
-            "account_half": sealed.account_half,
-            "day_half": sealed.day_half,
-            "nonce": sealed.nonce,
-            "ciphertext": sealed.ciphertext,
-        }
-    return frame("tagged_event", datum)
+    return frame("tagged_event", {**_signal_to(signal), "decision": decision, "sealed": sealed})
 
 
 def decode_tagged(value: bytes) -> Outcome[Sealed]:
@@ -148,29 +132,7 @@ def violations_of(outcome: Outcome[Sealed]) -> list[Violation]:
 
 def encode_violation(violation: Violation) -> bytes:
     """A violation, for its area's topic or `shadow`."""
-    return frame(
-        "violation",
-        {
-            "violation_id": violation.violation_id,
-            "source": source_to(violation.source),
-            "event_id": violation.event_id,
-            "account": violation.account,
-            "application": violation.application,
-            "area": violation.area.value,
-            "category": violation.category,
-            "rule": violation.rule,
-            "severity": violation.severity.value,
-            "stage": violation.stage.value,
-            "score": violation.score,
-            "recommended": violation.recommended.value,
-            "policy": violation.policy,
-            "version": violation.version,
-            "detectors": violation.detectors,
-            "mode": violation.mode.value,
-            "end_user": violation.end_user,
-            "conversation": violation.conversation,
-        },
-    )
+    return frame("violation", asdict(violation))
 
 
 def decode_violation(value: bytes) -> Violation:
@@ -207,21 +169,7 @@ def ledger_entry_of(violation: Violation) -> LedgerEntry:
 
 def encode_ledger(entry: LedgerEntry) -> bytes:
     """A ledger entry."""
-    return frame(
-        "ledger_entry",
-        {
-            "violation_id": entry.violation_id,
-            "account": entry.account,
-            "area": entry.area.value,
-            "category": entry.category,
-            "rule": entry.rule,
-            "severity": entry.severity.value,
-            "at": entry.at,
-            "policy": entry.policy,
-            "version": entry.version,
-            "detectors": entry.detectors,
-        },
-    )
+    return frame("ledger_entry", asdict(entry))
 
 
 def decode_ledger(value: bytes) -> LedgerEntry:
@@ -232,16 +180,7 @@ def decode_ledger(value: bytes) -> LedgerEntry:
 
 def encode_count(count: Count) -> bytes:
     """A count."""
-    return frame(
-        "count",
-        {
-            "account": count.account,
-            "label": count.label,
-            "minute": count.minute,
-            "events": count.events,
-            "source": source_to(count.source),
-        },
-    )
+    return frame("count", asdict(count))
 
 
 def decode_count(value: bytes) -> Count:
@@ -252,19 +191,7 @@ def decode_count(value: bytes) -> Count:
 
 def encode_receipt(receipt: Receipt) -> bytes:
     """A receipt."""
-    return frame(
-        "receipt",
-        {
-            "cell": receipt.cell,
-            "topic": receipt.topic,
-            "partition": receipt.partition,
-            "runs": [{"first": r.first, "last": r.last, "disposition": r.disposition.value} for r in receipt.runs],
-            "worker": receipt.worker,
-            "generation": receipt.generation,
-            "policy": receipt.policy,
-            "written_at": receipt.written_at,
-        },
-    )
+    return frame("receipt", asdict(receipt))
 
 
 def decode_receipt(value: bytes) -> Receipt:
@@ -282,8 +209,8 @@ def encode_dead_letter(outcome: Outcome[Sealed]) -> bytes:
     return frame(
         "dead_letter",
         {
-            "source": source_to(outcome.source),
-            "disposition": outcome.disposition.value,
+            "source": outcome.source,
+            "disposition": outcome.disposition,
             "code": (outcome.code or Code.PROCESS_FAILED).value,
             "size": rejected.size if rejected else 0,
             "framing": rejected.framing if rejected else "unknown",
@@ -315,32 +242,7 @@ def _enum(kind: Any, value: str) -> Any:
 
 
 def _signal_to(signal: Signal) -> dict[str, Any]:
-    facts, shape = signal.facts, signal.shape
-    return {
-        "source": source_to(signal.source),
-        "meta": metadata_to(signal.meta),
-        "facts": {
-            "version": facts.version,
-            "mode": facts.mode.value,
-            "known": facts.known,
-            "region": facts.region,
-            "uses": facts.uses,
-            "disclosures": facts.disclosures,
-            "reviewed": facts.reviewed,
-            "enterprise": facts.enterprise,
-            "business_associate": facts.business_associate,
-        },
-        "taxonomy": TAXONOMY,
-        "scores": signal.scores,
-        "gaps": [{"detector": gap.detector, "reason": gap.reason.value} for gap in signal.gaps],
-        "shape": {
-            "characters": shape.characters,
-            "messages": shape.messages,
-            "language": shape.language,
-            "windows": shape.windows,
-        },
-        "detectors": signal.detectors,
-    }
+    return {**asdict(signal), "taxonomy": TAXONOMY}
 
 
 def _signal_from(raw: dict[str, Any], digester: Digester) -> Signal:
@@ -364,19 +266,6 @@ def _signal_from(raw: dict[str, Any], digester: Digester) -> Signal:
         shape=Shape(**{**raw["shape"], "language": raw["shape"]["language"][:3]}),
         detectors=digester.id(raw["detectors"]) if raw["detectors"] else "unknown",
     )
-
-
-def _verdict_to(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "rule": verdict.rule,
-        "truth": verdict.truth.value,
-        "area": verdict.area.value,
-        "category": verdict.category,
-        "stage": verdict.stage.value,
-        "severity": verdict.severity.value,
-        "recommended": verdict.recommended.value,
-        "score": verdict.score,
-    }
 
 
 def _verdict_from(raw: dict[str, Any]) -> Verdict:

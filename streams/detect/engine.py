@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from streams.detect.clues import LexiconDetector
 from streams.detect.detector import Detector
 from streams.detect.language import language_of
 from streams.detect.lexicon import load_lexicon
 from streams.detect.marker import MarkerDetector
-from streams.detect.normalise import views
+from streams.detect.normalise import SIGNS, View, folded_of, undone
 from streams.detect.personal_data import PersonalDataDetector
 from streams.detect.scan import Scanner
 from streams.detect.text import Text
@@ -34,7 +35,7 @@ class DetectorSet:
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self.detectors = tuple(detectors)
-        self._scanner = Scanner({detector.name: detector.patterns for detector in detectors})
+        self._scanner = Scanner({detector.name: detector.patterns for detector in detectors} | {"signs": SIGNS})
         named = "\n".join(f"{detector.name}/{detector.version}" for detector in detectors)
         self.digest = hashlib.blake2b(named.encode(), digest_size=8).hexdigest()
 
@@ -43,15 +44,14 @@ class DetectorSet:
 
     def detect(self, contents: Sequence[Content]) -> list[Detection]:
         """One detection for each content, in order. Never raises for content."""
-        texts: list[Text] = []
+        parts: list[_Part] = []
         truncated: set[int] = set()
         for owner, content in enumerate(contents):
             for number, message in enumerate(content.messages):
-                for base, part in _parts(message.text):
-                    texts += _views(owner, number, base, part)
+                parts += _parts(owner, number, message.text)
                 if len(message.text) > WHOLE:
                     truncated.add(owner)
-        self._scanner.scan(texts)
+        texts = self._read(parts)
         findings: list[list[Finding]] = [[] for _ in contents]
         gaps: list[set[Gap]] = [set() for _ in contents]
         for owner in truncated:
@@ -60,6 +60,22 @@ class DetectorSet:
             self._ask(detector, texts, findings, gaps)
         shapes = self._shapes(contents, texts, gaps)
         return [_detection(*one) for one in zip(findings, gaps, shapes, strict=True)]
+
+    def _read(self, parts: Sequence[_Part]) -> list[Text]:
+        """All views of all parts, scanned: as it stands first, then those that undid a disguise."""
+        folded, signs = folded_of([part.text for part in parts])
+        texts = [_text(part, view, view.disguised) for part, view in zip(parts, folded, strict=True)]
+        self._scanner.scan(texts)
+        for number, text in enumerate(texts):
+            if "signs" in text.hits:
+                signs.setdefault(number, set()).update(SIGNS[pattern].name for pattern, _ in text.hits.pop("signs"))
+        more = [
+            _text(parts[number], view, True)
+            for number, some in sorted(signs.items())
+            for view in undone(parts[number].text, folded[number], some)
+        ]
+        self._scanner.scan(more)
+        return [text for text in texts + more if text.view]
 
     def _ask(
         self, detector: Detector, texts: Sequence[Text], findings: list[list[Finding]], gaps: list[set[Gap]]
@@ -108,20 +124,22 @@ class DetectorSet:
         return shapes
 
 
-def _parts(text: str) -> list[tuple[int, str]]:
+class _Part(NamedTuple):
+    owner: int
+    message: int
+    base: int
+    text: str
+
+
+def _parts(owner: int, message: int, text: str) -> list[_Part]:
     """What of a message is judged, with where it starts: all of it, or head and tail of one beyond the bound."""
     if len(text) <= WHOLE:
-        return [(0, text)] if text else []
-    return [(0, text[:HEAD]), (len(text) - TAIL, text[-TAIL:])]
+        return [_Part(owner, message, 0, text)] if text else []
+    return [_Part(owner, message, 0, text[:HEAD]), _Part(owner, message, len(text) - TAIL, text[-TAIL:])]
 
 
-def _views(owner: int, message: int, base: int, part: str) -> list[Text]:
-    made = []
-    for number, view in enumerate(views(part)):
-        if view.text:
-            disguised = view.disguised if number == 0 else True
-            made.append(Text(owner, message, view.text, view.offsets, base, disguised))
-    return made
+def _text(part: _Part, view: View, disguised: bool) -> Text:
+    return Text(part.owner, part.message, view.text, view.offsets, part.base, disguised)
 
 
 def _detection(findings: list[Finding], gaps: set[Gap], shape: Shape) -> Detection:

@@ -9,7 +9,12 @@ import pycld2
 __all__ = ["language_of"]
 
 _ENGLISH = frozenset(
-    ("the and of to is in that it for you what how with this are be my can i do a").split()  # noqa: SIM905
+    re.findall(
+        r"\w+",
+        "the and of to is in that it for you what how with this are be my can i do a an or but not on at by from as "
+        "was were has have had will would could should your their there they we he she his her its our if so which who "
+        "when where why about all some more than then no into out up me him them these those been does did",
+    )
 )
 _HAN, _KANA, _HANGUL = (re.compile(pattern) for pattern in ("[一-鿿]", "[぀-ヿ]", "[가-힯]"))
 SAMPLE, CLEAR = 600, 200

@@ -1,8 +1,9 @@
 """Undoes disguises, and keeps the way back: every character of a view knows where it stands in the original.
 
 The first view is the text folded: NFKC, lower case, look-alike letters of other alphabets inside Latin words, without
-zero-width and control characters. Clean ASCII takes one table look-up a character. Further views are made only where a
-cheap sign calls for them: spaced letters, digits for letters, base64, reversed words.
+zero-width and control characters. ASCII texts are folded all in one, by one look-up a character. Further views are made
+only where a sign calls for them: spaced letters, digits for letters, base64, reversed words. Signs in folded text are
+found by the scan that all detectors share (`SIGNS`); they may be too many, never too few.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ import base64
 import binascii
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterator, Sequence, Set
 from typing import NamedTuple
 
-__all__ = ["View", "folded", "views"]
+from streams.detect.detector import Pattern
 
-_CONTROLS = dict.fromkeys(map(chr, chain(range(0x20), [0x7F])), " ")
-_UPPER = {chr(code): chr(code + 32) for code in range(65, 91)}
-_ASCII = str.maketrans({**_CONTROLS, **_UPPER, chr(10): chr(10)})
+__all__ = ["SIGNS", "View", "folded", "folded_of", "undone", "views"]
+
+_ASCII = bytes(
+    code if code == 0x0A or code >= 0x80 else 0x20 if code < 0x20 or code == 0x7F else ord(chr(code).lower())
+    for code in range(256)
+)
 _DROPPED = {"Cf", "Cc", "Cs", "Co", "Cn"}
 _KEPT = {"\n": "\n", "\t": " ", "\r": " "}
 # Letters of other alphabets that look like Latin ones: only inside a word that has Latin letters as well.
@@ -33,16 +36,23 @@ _PLAIN = re.compile("[\n\t\r -~\u00b7\u2014\u2018\u2019\u201c\u201d\u3000-\u3011
 _LEET = str.maketrans("013457@$!", "oleastasi")
 _LEET_WORD = re.compile(r"(?<![\w@$!])(?=[a-z013457@$!]*[a-z])(?=[a-z013457@$!]*[013457@$!])[a-z013457@$!]{4,32}(?!\w)")
 _LEET_SIGNS = "013457@$!"
-_SPACED_KINDS = bytes(
-    ord("w") if chr(code).isalnum() else ord(" ") if chr(code) in " .-_*+/|," else ord("-") for code in range(256)
+_BETWEEN = b"\xff"  # between texts that are folded in one: no byte of an ASCII text
+_BASE64_KINDS = bytes(
+    ord("b") if code < 0x80 and (chr(code).isalnum() or chr(code) in "+/_-") else 32 for code in range(256)
 )
-_BASE64_KINDS = bytes(ord("b") if chr(code).isalnum() or chr(code) in "+/_-" else ord(" ") for code in range(256))
+_BASE64_SIGN = b"b" * 16
 _SPACED = re.compile(r"(?<!\w)(?:\w[ .\-_*+/|,]{1,2}){3,}\w(?!\w)")
 _SPACED_HAN = re.compile(r"(?:[一-鿿][ .\-_*+/|,·。]{1,2}){2,}[一-鿿]")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _BACKWARDS_WORDS = ("eht", "dna", "woh", "rof", "htiw", "taht", "ekam", "etirw")
 _BACKWARDS = re.compile(rf"(?:^|\s)(?:{'|'.join(_BACKWARDS_WORDS)})(?=\s|$)")
 DECODED_AT_MOST = 20_000
+# What stands between the letters of a spaced word is on both sides of its inner ones, of which there are two or more.
+SIGNS = (
+    Pattern("spaced", r"[ .\-_*+/|,][a-z0-9_][ .\-_*+/|,]{1,2}[a-z0-9_][ .\-_*+/|,]"),
+    Pattern("leet", r"[a-z][013457@$!]|[013457@$!][a-z]"),
+    Pattern("backwards", "|".join(_BACKWARDS_WORDS)),
+)
 
 
 class View(NamedTuple):
@@ -53,17 +63,41 @@ class View(NamedTuple):
     disguised: bool
 
 
-def views(original: str) -> Iterator[View]:
-    """The folded text first, then what disguises were undone."""
+def views(original: str) -> list[View]:
+    """The folded text first, then what disguises were undone, whatever the signs."""
     first = folded(original)
-    yield first
-    yield from _disguises(original, first)
+    return [first, *undone(original, first, {"spaced", "leet", "coded", "backwards"})]
+
+
+def folded_of(originals: Sequence[str]) -> tuple[list[View], dict[int, set[str]]]:
+    """The folded texts, and the signs that were seen on the way, by number: all of them but `SIGNS` in ASCII texts."""
+    plain = [number for number, original in enumerate(originals) if original.isascii()]
+    data = _BETWEEN.join([originals[number].encode() for number in plain]).translate(_ASCII)
+    shown = dict(zip(plain, data.decode("latin-1").split("\xff"), strict=True)) if plain else {}
+    found = [
+        View(shown[number], None, False) if number in shown else folded(text) for number, text in enumerate(originals)
+    ]
+    signs = {plain[place]: {"coded"} for place in _places(data, _BASE64_KINDS, _BASE64_SIGN)}
+    signs |= {number: _signs(view.text) for number, view in enumerate(found) if number not in shown}
+    return found, signs
+
+
+def _places(data: bytes, kinds: bytes, sign: bytes) -> Iterator[int]:
+    """The numbers of the texts in which a sign is, once characters are replaced by their kinds."""
+    told = data.translate(kinds)
+    place = told.find(sign)
+    number, start = 0, 0
+    while place >= 0:
+        number += data.count(_BETWEEN, start, place)
+        yield number
+        start = data.find(_BETWEEN, place)
+        place = told.find(sign, start) if start >= 0 else -1
 
 
 def folded(original: str) -> View:
     """NFKC, lower case, without what cannot be seen."""
     if original.isascii():
-        return View(original.translate(_ASCII), None, False)
+        return View(original.encode().translate(_ASCII).decode(), None, False)
     if _PLAIN.fullmatch(original):
         shown = unicodedata.normalize("NFKC", original).lower().replace("\t", " ").replace("\r", " ")
         return View(shown, None, False)
@@ -100,42 +134,33 @@ def _latin(word: re.Match[str]) -> str:
     return "".join(_LOOKALIKES.get(char, char) for char in text) if _MIXED.search(text) else text
 
 
-def _disguises(original: str, first: View) -> Iterator[View]:
+def undone(original: str, first: View, signs: Set[str]) -> Iterator[View]:
+    """The further views that signs call for."""
     text = first.text
-    spaced, coded = _signs_in_ascii(text) if text.isascii() else _signs(text)
-    if spaced:
+    if "spaced" in signs:
         yield from _joined(first)
-    if _any_in(_LEET_SIGNS, text):
+    if "leet" in signs:
         yield from _unleeted(first)
-    if coded:
+    if "coded" in signs:
         yield from _decoded(original)
-    if _any_in(_BACKWARDS_WORDS, text) and _BACKWARDS.search(text):
+    if "backwards" in signs and _BACKWARDS.search(text):
         places = first.offsets or range(len(text))
         yield View(text[::-1], list(places)[::-1], True)
 
 
-def _any_in(parts: Iterable[str], text: str) -> bool:
-    for part in parts:  # noqa: SIM110 - a generator costs more than the search
-        if part in text:
-            return True
-    return False
-
-
-def _signs_in_ascii(text: str) -> tuple[bool, bool]:
-    """Whether four letters stand by themselves in a row, and whether a run is long enough for base64: never too few.
-
-    Each character becomes one of three kinds, so that a search for a short run of bytes tells.
-    """
-    data = text.encode()
-    spaced = b"w w w w" in data.translate(_SPACED_KINDS).replace(b"  ", b" ")
-    return spaced, b"b" * 16 in data.translate(_BASE64_KINDS)
-
-
-def _signs(text: str) -> tuple[bool, bool]:
-    """The same for any text, by the lengths of its words and the number of its signs."""
+def _signs(text: str) -> set[str]:
+    """All signs in any text, by the lengths of its words and the number of its signs."""
     lengths = list(map(len, text.split()))
-    spaced = lengths.count(1) >= 3 or any(text.count(sign) >= 3 for sign in ".-_*+/|·")
-    return spaced, bool(lengths) and max(lengths) >= 16
+    found = set()
+    if lengths.count(1) >= 3 or any(text.count(sign) >= 3 for sign in ".-_*+/|·"):
+        found.add("spaced")
+    if any(sign in text for sign in _LEET_SIGNS):
+        found.add("leet")
+    if lengths and max(lengths) >= 16:
+        found.add("coded")
+    if any(word in text for word in _BACKWARDS_WORDS):
+        found.add("backwards")
+    return found
 
 
 def _joined(first: View) -> Iterator[View]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import re
+from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.detect import normalise
-from streams.detect.normalise import folded
+from streams.detect.engine import DetectorSet, _Part
+from streams.detect.marker import MarkerDetector
+from streams.detect.normalise import folded, folded_of, views
+
+
+@cache
+def detectors() -> DetectorSet:
+    return DetectorSet([MarkerDetector()])
 
 
 def plain_characters() -> list[str]:
@@ -36,23 +43,43 @@ def test_all_else_takes_the_long_way(char: str) -> None:
     assert folded("中" + char).offsets is not None
 
 
-@given(
-    letters=st.lists(st.sampled_from("abcxyz12"), min_size=4, max_size=9),
-    signs=st.lists(st.text(" .-_*+/|,", min_size=1, max_size=2), min_size=9, max_size=9),
-    before=st.text("ab .,?'\n", max_size=12),
-    after=st.text("ab .,?'\n", max_size=12),
+CODED = "aGVsbG8gdGhlcmUgZnJpZW5k"
+WORDS = st.text("abcxyz12_", min_size=1, max_size=1) | st.sampled_from(
+    [
+        "hello",
+        "the",
+        "eht",
+        "taht",
+        "dna",
+        "he11o",
+        "s!gn",
+        "2023",
+        "wow!",
+        "aGVsbG8gdGhlcmUgZnJpZW5k",
+        "UGxlYXNlIHJlYWQ=",
+    ]
 )
-def test_letters_that_stand_apart_are_seen_whatever_stands_between(
-    letters: list[str], signs: list[str], before: str, after: str
-) -> None:
-    run = "".join(letter + sign for letter, sign in zip(letters[:-1], signs, strict=False)) + letters[-1]
-    text = f"{before}\n{run}\n{after}"
-    spaced = re.compile(r"(?<!\w)(?:\w[ .\-_*+/|,]{1,2}){3,}\w(?!\w)")
-    if spaced.search(text):
-        assert normalise._signs_in_ascii(text)[0]
 
 
-@given(st.text("abcXYZ189+/=\n ,", max_size=80))
-def test_no_run_of_base64_is_passed_over(text: str) -> None:
-    if re.search(r"[A-Za-z0-9+/_-]{16,}", text):
-        assert normalise._signs_in_ascii(text.lower())[1]
+@settings(deadline=None)
+@given(st.lists(st.tuples(WORDS, st.text(" .-_*+/|,\n?", min_size=1, max_size=2)), max_size=14))
+def test_no_sign_of_a_disguise_is_passed_over(parts: list[tuple[str, str]]) -> None:
+    text = "".join(word + between for word, between in parts)
+    read = detectors()._read([_Part(0, 0, 0, text)])
+    assert [(one.view, one.offsets) for one in read] == [(one.text, one.offsets) for one in views(text) if one.text]
+
+
+def test_texts_that_are_folded_in_one_come_out_as_each_by_itself() -> None:
+    texts = [
+        "One",
+        "",
+        "中文 Zwei",
+        "THREE\x00\x7f\t3",
+        "",
+        "aGVsbG8gdGhlcmUgZnJpZW5k",
+        "x\ny",
+        "aGVsbG8gdGhlcmUgZnJpZW5k!",
+    ]
+    found, signs = folded_of(texts)
+    assert found == [folded(text) for text in texts]
+    assert {number for number, some in signs.items() if "coded" in some} == {5, 7}

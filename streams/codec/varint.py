@@ -1,0 +1,61 @@
+"""Avro's numbers: zigzag, seven bits a byte, least first. Small ones are looked up (Avro 1.12, "Binary encoding")."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["SMALL", "TAKEN", "long_of", "number", "read_long"]
+
+SMALL: Final = 8_192  # numbers from 0 that `TAKEN` holds
+_LEAST, _MOST = -(1 << 63), 1 << 63
+_LONGEST = 10  # bytes of a number of 64 bits
+
+
+def _plain(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+TAKEN: Final = tuple(_plain(number << 1) for number in range(SMALL))
+_MIDDLE: Final = tuple(bytes((number & 0x7F | 0x80, number >> 7 | 0x80)) for number in range(1 << 14))
+_LAST: Final = tuple(_plain(number) for number in range(1 << 14))
+
+
+def number(value: int) -> bytes:
+    """A number of 64 bits, encoded. `OverflowError` for any other.
+
+    >>> number(1), number(-1), number(64), number(1_700_000_000_000) == _plain(1_700_000_000_000 << 1)
+    (b'\\x02', b'\\x01', b'\\x80\\x01', True)
+    """
+    if not _LEAST <= value < _MOST:
+        raise OverflowError("a number of more than 64 bits")
+    rest = value << 1 if value >= 0 else ~(value << 1)
+    found = b""
+    while rest >> 14:
+        found += _MIDDLE[rest & 0x3FFF]
+        rest >>= 14
+    return found + _LAST[rest]
+
+
+def read_long(data: bytes, at: int) -> tuple[int, int]:
+    """The number at a place, and the place behind it. `ValueError` for one of more than 64 bits."""
+    found, shift = 0, 0
+    for place in range(at, at + _LONGEST):
+        byte = data[place]
+        found |= (byte & 0x7F) << shift
+        if byte < 0x80 and not found >> 64:
+            return (found >> 1) ^ -(found & 1), place + 1
+        shift += 7
+    raise ValueError("a number of more than 64 bits")
+
+
+def long_of(data: bytes, at: int) -> tuple[int, int]:
+    """A length at a place, and the place behind it. `ValueError` for a negative one."""
+    length, place = read_long(data, at)
+    if length < 0:
+        raise ValueError("a negative length")
+    return length, place
