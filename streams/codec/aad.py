@@ -11,15 +11,20 @@ from streams.model import Metadata, Source
 __all__ = ["storage_aad", "transit_aad"]
 
 
+_LENGTHS = tuple(length.to_bytes(4, "big") for length in range(256))
+_MISSING = b"\xff\xff\xff\xff"
+
+
 def _parts(label: bytes, *parts: str | int | bytes | None) -> bytes:
-    out = bytearray(label)
+    out = [label]
     for part in parts:
         if part is None:
-            out += b"\xff\xff\xff\xff"
+            out.append(_MISSING)
             continue
         raw = part if isinstance(part, bytes) else str(part).encode()
-        out += len(raw).to_bytes(4, "big") + raw
-    return bytes(out)
+        length = len(raw)
+        out += (_LENGTHS[length] if length < len(_LENGTHS) else length.to_bytes(4, "big"), raw)
+    return b"".join(out)
 
 
 def transit_aad(meta: Metadata, key_id: str) -> bytes:
@@ -28,14 +33,14 @@ def transit_aad(meta: Metadata, key_id: str) -> bytes:
         b"compliance-streams transit 1\0",
         meta.account,
         meta.event_id,
-        meta.kind.value,
+        meta.kind,
         meta.application,
         meta.conversation,
         meta.end_user,
         meta.producer,
         meta.sequence,
         meta.region,
-        None if meta.storage is None else meta.storage.value,
+        meta.storage,
         newest("content").fingerprint,
         key_id,
     )

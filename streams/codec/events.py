@@ -223,9 +223,9 @@ def _content_to(content: Content) -> dict[str, Any]:
 
 
 def _content_from(raw: dict[str, Any]) -> Content:
-    messages = raw["messages"]
-    if not any(message["text"] for message in messages):
-        raise InvalidEvent(Code.NO_CONTENT)
+    messages = tuple([Message(_ROLES[message["role"]], message["text"]) for message in raw["messages"]])
     if len(messages) > MANY_MESSAGES:
         raise InvalidEvent(Code.INVALID_VALUE)
-    return Content(tuple(Message(_ROLES[m["role"]], m["text"]) for m in messages), raw["attributes"])
+    if not any(message.text for message in messages):
+        raise InvalidEvent(Code.NO_CONTENT)
+    return Content(messages, raw["attributes"])
