@@ -145,5 +145,5 @@ def processor() -> str:
 
 
 def pause() -> None:
-    """A tenth of a second between two looks at a worker."""
-    time.sleep(0.1)
+    """A while between two looks at a worker, each of which costs it some milliseconds."""
+    time.sleep(0.25)

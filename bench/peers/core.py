@@ -1,7 +1,7 @@
 """Our core for other frameworks: records of Kafka in, records out, with no part of our transport or delivery.
 
-It decodes, opens, detects, decides, seals and encodes with the same code as a worker. What a framework does with records
-before and after is its own; receipts are a worker's work and are left out.
+It decodes, opens, detects, decides, seals and encodes with the same code as a worker. What a framework does with
+records before and after is its own; receipts are a worker's work and are left out.
 """
 
 from __future__ import annotations

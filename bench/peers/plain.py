@@ -2,10 +2,10 @@
 
 python -m bench.peers.plain BOOTSTRAP PREFIX SCHEMA NUMBER
 
-It reads plain Avro events, searches every phrase of the built-in
-lexicons with `re` (one compiled alternation a concept), takes a rule to be broken where all concepts of a clue occur,
-seals the content with AES-GCM, and sends a tagged event and a violation. It has no storage modes, no receipts, no
-normalisation, no policy conditions: it does less than the pipeline does.
+It reads plain Avro events, searches every phrase of the built-in lexicons with `re` (one compiled alternation a
+concept), takes a rule to be broken where all concepts of a clue occur, seals the content with AES-GCM, and sends a
+tagged event and a violation. It has no storage modes, no receipts, no normalisation, no policy conditions: it does less
+than the pipeline does.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from streams.kafka.topics import all_names
 from streams.model import Record
 
 
-class _Value(Serializer):  # type: ignore[misc]
+class _Value(Serializer):
     """What is written of an `Out`."""
 
     def __call__(self, value: Out, ctx: Any) -> bytes:

@@ -39,6 +39,7 @@ __all__ = [
 
 _ROLES = {role.value: role for role in Role}
 MANY_MESSAGES = 4_096
+_LONG = 1 << 63
 
 
 class _Found(NamedTuple):
@@ -162,6 +163,8 @@ def _check_types(raw: dict[str, Any]) -> None:
         _expect(raw.get(name), str)
     for name in ("occurred_at", "turn", "sequence"):
         _expect(raw.get(name), int)
+        if raw.get(name) is not None:  # it is only reported, so one beyond 64 bits is brought to the bound
+            raw[name] = max(-_LONG, min(raw[name], _LONG - 1))
     declared = raw.get("declared")
     _expect(declared, dict)
     if declared:

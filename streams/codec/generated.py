@@ -195,7 +195,8 @@ class _Reading(_Source):
         """A length to `held`; `n` is the place behind it. A length that points beyond the end makes `i` too large."""
         self.line(f"{held} = b[i]")
         self.line(f"if {held} < 128 and not {held} & 1: {held} >>= 1; n = i + 1")
-        self.line(f"else: {held}, n = long_of(b, i)")
+        self.line(f"elif {held} & 1 or b[i + 1] > 127: {held}, n = long_of(b, i)")
+        self.line(f"else: {held} = ({held} & 127) >> 1 | b[i + 1] << 6; n = i + 2")
 
     def _optional(self, kind: Any) -> str:
         out = self.name("o")

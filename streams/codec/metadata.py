@@ -14,7 +14,6 @@ _KINDS = {kind.value: kind for kind in Kind}
 _MODES = {mode.value: mode for mode in StorageMode}
 _AUDIENCES = {audience.value: audience for audience in Audience}
 _SIMULATED = {"none", "historical", "consented", "labelled", "unlabelled"}
-_LONG = 1 << 63
 MANY = 64  # uses or disclosures of one event
 
 
@@ -30,16 +29,16 @@ def metadata_from(raw: dict[str, Any], digester: Digester) -> Metadata:
         event_id=digester.id(event_id),
         account=digester.id(account),
         kind=_one(_KINDS, raw["kind"]),
-        occurred_at=_bounded(raw.get("occurred_at") or 0),
+        occurred_at=raw.get("occurred_at") or 0,
         application=digester.maybe(raw.get("application")),
         end_user=digester.maybe(raw.get("end_user")),
         conversation=digester.maybe(raw.get("conversation")),
-        turn=_bounded(raw.get("turn")),
+        turn=raw.get("turn"),
         model=digester.maybe(raw.get("model")),
         declared=declared_from(raw.get("declared"), digester),
         trace_id=digester.maybe(raw.get("trace_id")),
         producer=digester.maybe(raw.get("producer")),
-        sequence=_bounded(raw.get("sequence")),
+        sequence=raw.get("sequence"),
         storage=None if storage is None else _one(_MODES, storage),
         region=digester.maybe(raw.get("region")),
         digested=digester.count - before + (raw.get("digested") or 0),
@@ -76,8 +75,3 @@ def _one(known: dict[str, Any], value: str) -> Any:
     if found is None:
         raise InvalidEvent(Code.INVALID_VALUE)
     return found
-
-
-def _bounded(value: Any) -> Any:
-    """A number within 64 bits: it is only reported, so one beyond is brought to the bound."""
-    return None if value is None else max(-_LONG, min(int(value), _LONG - 1))

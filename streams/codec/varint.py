@@ -43,14 +43,19 @@ def number(value: int) -> bytes:
 
 def read_long(data: bytes, at: int) -> tuple[int, int]:
     """The number at a place, and the place behind it. `ValueError` for one of more than 64 bits."""
-    found, shift = 0, 0
-    for place in range(at, at + _LONGEST):
-        byte = data[place]
-        found |= (byte & 0x7F) << shift
-        if byte < 0x80 and not found >> 64:
-            return (found >> 1) ^ -(found & 1), place + 1
-        shift += 7
-    raise ValueError("a number of more than 64 bits")
+    first, second = data[at], data[at + 1] if data[at] > 0x7F else 0
+    found, place = first & 0x7F | (second & 0x7F) << 7, at + (2 if first > 0x7F else 1)
+    if second > 0x7F:
+        shift = 14
+        for byte in data[place : at + _LONGEST]:
+            place += 1
+            found |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                break
+            shift += 7
+        if data[place - 1] > 0x7F or found >> 64:
+            raise ValueError("a number of more than 64 bits, or half of one")
+    return (found >> 1) ^ -(found & 1), place
 
 
 def long_of(data: bytes, at: int) -> tuple[int, int]:

@@ -17,7 +17,7 @@ _ENGLISH = frozenset(
     )
 )
 _HAN, _KANA, _HANGUL = (re.compile(pattern) for pattern in ("[一-鿿]", "[぀-ヿ]", "[가-힯]"))
-SAMPLE, CLEAR = 600, 200
+SAMPLE, CLEAR = 600, 120
 
 
 def language_of(view: str) -> str:
