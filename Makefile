@@ -45,8 +45,12 @@ java:
 	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless maven >/dev/null; \
 	fi
 
-bench: $(VENV)/dev.stamp ## Events a second and core for the whole job, beside a plain Faust app
-	@$(BIN)/python -m bench
+$(VENV)/bench.stamp: $(VENV)/dev.stamp
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@
+
+bench: $(VENV)/bench.stamp ## All figures of speed, about half an hour (ARGS="speed blocks" for some, --json)
+	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove the environment, caches and what a demo left
 	@rm -rf $(VENV) .cache .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -40,7 +40,7 @@ from streams.vault.transit import TransitOpener, TransitSealer
 from streams.worker.outputs import Outputs, make_receipt, tell
 from streams.worker.passing import Pass
 
-__all__ = ["Block", "measure"]
+__all__ = ["Block", "as_json", "measure", "table"]
 
 NOW = 1_700_000_000_000
 TOPIC = "compliance.intake"
@@ -183,3 +183,17 @@ def measure(number: int = 2_000, turns: int = 7) -> list[Block]:
     stored = sum(outcome.disposition is Disposition.STORED for outcome in outcomes)
     assert stored == number == len(contents), "a block did less than it should"
     return [Block(name, _alone(work, number, turns)) for name, work in blocks.items()]
+
+
+def as_json(found: Sequence[Block], whole: float) -> dict[str, Any]:
+    """The blocks, their sum, and what a whole worker takes (µs of CPU an event) as a multiple of it."""
+    total = sum(block.microseconds for block in found)
+    blocks = {block.name: round(block.microseconds, 2) for block in found}
+    return {"blocks": blocks, "sum": round(total, 1), "whole": round(whole, 1), "ratio": round(whole / total, 2)}
+
+
+def table(told: dict[str, Any]) -> str:
+    """The same for people."""
+    lines = [f"{name:28}{cost:>8.1f}" for name, cost in told["blocks"].items()]
+    lines += [f"{'sum':28}{told['sum']:>8.1f}", f"{'a whole worker':28}{told['whole']:>8.1f}   µs of CPU an event"]
+    return "\n".join([*lines, f"{'ratio':28}{told['ratio']:>8.2f}"])

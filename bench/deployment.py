@@ -28,15 +28,27 @@ __all__ = ["Deployment", "Numbers", "deploy", "deploy_on", "pause", "processor",
 START_SECONDS = 60.0
 QUIET_SECONDS = 240.0
 FLUSH_EVERY = 5_000
+_READ = {
+    "streams_records_total": "ended",
+    "process_cpu_seconds_total": "cpu",
+    "streams_lag_records": "lag",
+    "process_resident_memory_bytes": "memory",
+    "streams_key_wraps_total": "wraps",
+}
 
 
 class Numbers(NamedTuple):
-    """What a worker's metrics say at a time (seconds, monotonic): offsets ended, its CPU seconds, its lag."""
+    """What a worker's metrics say at a time (seconds, monotonic).
+
+    Offsets ended, its CPU seconds, its lag in records, its resident memory in bytes, and halves of keys wrapped.
+    """
 
     at: float
     ended: int
     cpu: float
     lag: int
+    memory: int
+    wraps: int
 
 
 class Deployment(NamedTuple):
@@ -61,15 +73,12 @@ class Deployment(NamedTuple):
         status, text = fetch(self.page(index))
         if status != 200:
             return None
-        ended, cpu, lag = 0.0, 0.0, 0.0
+        found = dict.fromkeys(_READ.values(), 0.0)
         for name, _, value in samples(text):
-            if name == "streams_records_total":
-                ended += value
-            elif name == "process_cpu_seconds_total":
-                cpu = value
-            elif name == "streams_lag_records":
-                lag += value
-        return Numbers(time.monotonic(), int(ended), cpu, int(lag))
+            if name in _READ:
+                found[_READ[name]] += value
+        cpu = found.pop("cpu")
+        return Numbers(at=time.monotonic(), cpu=cpu, **{name: int(value) for name, value in found.items()})
 
 
 @contextmanager

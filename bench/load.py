@@ -27,14 +27,15 @@ _NOTABLE = (
 )
 
 
-def events(number: int, characters: int = 500, seed: int = 7, notable: float = 0.05) -> list[tuple[Metadata, Content]]:
+def events(
+    number: int, characters: int = 500, seed: int = 7, notable: float = 0.05
+) -> Iterator[tuple[Metadata, Content]]:
     """Made-up prompts of about `characters` characters; a share `notable` holds a sentence that rules mind."""
     choose = Random(seed)
-    made = []
     for i in range(number):
         text = choose.choice(_NOTABLE) if choose.random() < notable else ""
         while len(text) < characters:
-            text += choose.choice(_WORDS) + " "
+            text += " ".join(choose.choices(_WORDS, k=max(1, min(200, (characters - len(text)) // 4)))) + " "
         meta = Metadata(
             event_id=f"e-{i}",
             account=ACCOUNT,
@@ -46,8 +47,7 @@ def events(number: int, characters: int = 500, seed: int = 7, notable: float = 0
             producer="bench",
             sequence=i,
         )
-        made.append((meta, Content((Message(Role.USER, text[:characters]),))))
-    return made
+        yield meta, Content((Message(Role.USER, text[:characters]),))
 
 
 def rows(data: Path) -> Iterator[dict[str, Any]]:

@@ -1,17 +1,16 @@
 """What one `record()` costs the caller, and how many events a second the client can seal, per core. No Kafka needed.
 
-Run: python bench/sdk.py [--json]. The first part calls `record()` from the application's thread while nothing else
-runs, then while a background thread seals at full speed (both share one interpreter). The second part is the ceiling:
-events sealed and encoded a second and core, before the network.
+The first part calls `record()` from the application's thread while nothing else runs, then while a background thread
+seals at full speed (both share one interpreter). The second part is the ceiling: events sealed and encoded a second and
+core, before the network. The third is what happens beyond it.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import threading
 from collections.abc import Callable
 from time import monotonic, perf_counter_ns, thread_time, time
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -22,16 +21,19 @@ from streams.model import KeyKind, PublicKey, TransitClass
 EVENTS = 20_000
 PROMPT = "Please tell me in a few words how a tide table is read, and why it is right. " * 4
 COMPLETION = "A tide table lists times and heights of high and low water for each day at one place. " * 6
+__all__ = ["measure", "table"]
+
 TEXTS = {
     "english": (PROMPT, COMPLETION),
     "chinese": ("请用几句话说明怎样看潮汐表。" * 10, "潮汐表列出每天的高潮和低潮时间。" * 20),
 }
 HOUR = 3_600_000
+ROOMY = Limits(max_bytes=2**30, max_events=10**6)
 
 
-def new_core() -> Core:
+def new_core(limits: Limits = ROOMY) -> Core:
     """A core that knows its keys, as a client has behind its first second."""
-    core = Core(Options(Connection(), limits=Limits(max_bytes=2**30, max_events=10**6)), lambda: None)
+    core = Core(Options(Connection(), limits=limits), lambda: None)
     now = int(time() * 1000)
     for transit_class in TransitClass:
         public = X25519PrivateKey.generate().public_key().public_bytes_raw()
@@ -98,27 +100,39 @@ def ceiling(texts: tuple[str, str]) -> float:
     return EVENTS / (thread_time() - begin)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    as_json = parser.parse_args().json
-    results = {
+def at_the_ceiling(texts: tuple[str, str]) -> dict[str, float]:
+    """Twice as many events as the buffer holds while nothing is sent: how many are kept, and what one more costs."""
+    core = new_core(Limits(max_bytes=2**30, max_events=EVENTS // 2))
+    prompt, completion = texts
+    found = percentiles(lambda i: core.record((), {"account": "acme", "prompt": prompt, "completion": completion}))
+    kept = drain(core)
+    return {"kept": kept, "dropped": sum(core.statistics().dropped.values()), "p50": found["p50"], "p99": found["p99"]}
+
+
+def measure() -> dict[str, Any]:
+    """All of it, in English and in Chinese."""
+    return {
         name: {
             "record_us_alone": caller(texts, busy=False),
             "record_us_beside_sealing": caller(texts, busy=True),
             "events_per_second_and_core": round(ceiling(texts)),
+            "at_the_ceiling": at_the_ceiling(texts),
         }
         for name, texts in TEXTS.items()
     }
-    if as_json:
-        print(json.dumps(results))
-        return
-    for name, result in results.items():
-        print(f"{name}: {result['events_per_second_and_core']:,} events a second and core, sealed and encoded")
+
+
+def table(told: dict[str, Any]) -> str:
+    """The same for people."""
+    lines = []
+    for name, result in told.items():
+        lines.append(f"{name}: {result['events_per_second_and_core']:,} events a second and core, sealed and encoded")
         for part in ("record_us_alone", "record_us_beside_sealing"):
-            shown = "  ".join(f"{share} {value:.1f} µs" for share, value in result[part].items())  # type: ignore[attr-defined]
-            print(f"  {part:<26} {shown}")
-
-
-if __name__ == "__main__":
-    main()
+            shown = "  ".join(f"{share} {value:.1f} µs" for share, value in result[part].items())
+            lines.append(f"  {part:<26} {shown}")
+        most = result["at_the_ceiling"]
+        lines.append(
+            f"  at the ceiling             {most['kept']:,} kept, {most['dropped']:,} newest dropped and counted; "
+            f"p99 {most['p99']:.1f} µs"
+        )
+    return "\n".join(lines)

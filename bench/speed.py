@@ -12,12 +12,12 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
-from bench.deployment import Deployment, deploy, pause, processor, send
+from bench.deployment import Deployment, Numbers, deploy, pause, processor, send
 from bench.load import ACCOUNT, events
 from streams.codec.records import encode_event
 from streams.errors import DependencyError
@@ -26,7 +26,7 @@ from streams.kafka.reading import Publisher
 from streams.model import StorageMode
 from streams.settings import parse
 
-__all__ = ["OURS", "Speed", "as_json", "fill", "measure", "table", "worker"]
+__all__ = ["OURS", "Drained", "Speed", "as_json", "drain", "fill", "measure", "table"]
 
 PARTITIONS = 4
 SECONDS = 120.0
@@ -59,32 +59,59 @@ class Speed(NamedTuple):
         return self.events / self.cpu
 
 
-def fill(deployment: Deployment, number: int, characters: int = 500) -> None:
+class Drained(NamedTuple):
+    """A backlog that was drained: speed, seconds until the first event was done, memory on the way, halves wrapped.
+
+    Memory is that of the largest process, in bytes, by how many events were done.
+    """
+
+    speed: Speed
+    ready: float
+    memory: list[tuple[int, int]]
+    wraps: int
+
+
+def fill(
+    deployment: Deployment, number: int, characters: int = 500, account: Callable[[], str] = lambda: ACCOUNT
+) -> None:
     """Send events through the SDK, or raise."""
-    prompts = ({"prompt": content.messages[0].text, "account": ACCOUNT} for _, content in events(number, characters))
+    prompts = ({"prompt": content.messages[0].text, "account": account()} for _, content in events(number, characters))
     sent, dropped = send(deployment, prompts)
     if sent != number:
         raise DependencyError(f"only {sent} of {number} events were taken: {dropped}")
 
 
-def worker(deployment: Deployment, number: int) -> Speed:
-    """Start one worker and watch it drain what is there."""
-    process = deployment.processes.start("worker")
-    first = last = None
-    deadline = monotonic() + SECONDS
-    while last is None or last.ended < number:
+def drain(deployment: Deployment, number: int, workers: int = 1, seconds: float = SECONDS) -> Drained:
+    """Start workers, watch them drain what is there, and end them. What a process does before its first event is left
+    out of the speed."""
+    began = monotonic()
+    process = deployment.processes.start("worker", "--workers", str(workers))
+    first: dict[int, Numbers] = {}
+    last: dict[int, Numbers] = {}
+    memory: list[tuple[int, int]] = []
+    ready: float | None = None
+    while sum(numbers.ended for numbers in last.values()) < number:
         deployment.processes.check()
-        numbers = deployment.numbers()
-        if numbers is not None and numbers.ended:
-            first, last = first or numbers, numbers
-        if monotonic() > deadline:
-            raise DependencyError(f"{number} events were not done within {SECONDS:.0f} s")
+        if monotonic() > began + seconds:
+            raise DependencyError(f"{number} events were not done within {seconds:.0f} s")
         pause()
+        for index in range(workers):
+            if (numbers := deployment.numbers(index)) is not None and numbers.ended:
+                first.setdefault(index, numbers)
+                last[index] = numbers
+        if last:
+            ready = ready or monotonic() - began
+            memory.append((sum(one.ended for one in last.values()), max(one.memory for one in last.values())))
     deployment.processes.end(process)
-    assert first is not None
-    if last.ended == first.ended:
-        raise DependencyError(f"{number} events were done at one glance: take more (--events)")
-    return Speed(last.ended - first.ended, last.at - first.at, last.cpu - first.cpu)
+    return Drained(_speed(first, last), ready or 0.0, memory, sum(one.wraps for one in last.values()))
+
+
+def _speed(first: dict[int, Numbers], last: dict[int, Numbers]) -> Speed:
+    done = sum(last[index].ended - first[index].ended for index in first)
+    if not done:
+        raise DependencyError("all events were done at one glance: take more")
+    seconds = max(one.at for one in last.values()) - min(one.at for one in first.values())
+    return Speed(done, seconds, sum(last[index].cpu - first[index].cpu for index in first))
 
 
 def _peer(deployment: Deployment, module: str, *arguments: str) -> Speed:
@@ -140,7 +167,7 @@ def _contenders(deployment: Deployment, number: int) -> dict[str, Any]:
         for name, (module, share) in PEERS.items()
     }
     return {
-        OURS: lambda: worker(deployment, number),
+        OURS: lambda: drain(deployment, number).speed,
         **peers,
         PLAIN: lambda: _plain(deployment, int(number * PLAIN_SHARE)),
     }

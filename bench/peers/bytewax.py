@@ -40,7 +40,7 @@ def run(number: int) -> None:
     outs = op.flat_map_batch("core", taken, tag)
     config = {"linger.ms": "5", "batch.num.messages": "10000", "acks": "all", "enable.idempotence": "true"}
     op.output("outputs", outs, KafkaSink(brokers, None, config))
-    run_main(flow)  # type: ignore[no-untyped-call]
+    run_main(flow)
 
 
 if __name__ == "__main__":

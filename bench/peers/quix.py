@@ -17,7 +17,7 @@ from streams.kafka.topics import all_names
 from streams.model import Record
 
 
-class _Value(Serializer):
+class _Value(Serializer):  # type: ignore[misc]  # its library is not typed for a strict checker
     """What is written of an `Out`."""
 
     def __call__(self, value: Out, ctx: Any) -> bytes:

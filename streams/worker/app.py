@@ -242,6 +242,7 @@ class Worker:
         app.finalize()
         app.consumer.batch_records = self._settings.worker.batch_records
         app.consumer.batch_bytes = self._settings.worker.batch_bytes
+        app.consumer.poll_timeout = self._settings.worker.poll_timeout
         app.consumer.before_revoke = self._settle
         return app
 
