@@ -2,6 +2,7 @@
 
 python -m bench.roles send RATE SECONDS NOTABLE     events through the SDK; the id of each tells when it was recorded
 python -m bench.roles take SECONDS                  violations until SECONDS have passed; lags as JSON, in milliseconds
+python -m bench.roles load NUMBER RATE CANARY       events of two accounts, one of which may not be stored
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ from bench.load import ACCOUNT, events
 from streams.client import Client
 from streams.codec.records import decode_violation
 from streams.kafka.clients import confluent_arguments
-from streams.settings import load
+from streams.settings import load as load_settings
 
 MARK = "lag-"
 WARM = 3.0  # seconds at the start that are not measured
 POOL = 2_000
+STANDARD, QUIET = "acme", "quiet"
 
 
 def send(rate: float, seconds: float, notable: float) -> None:
     """Record events at an even rate."""
-    settings = load()
+    settings = load_settings()
     pool = [content.messages[0].text for _, content in events(POOL, notable=notable)]
     with Client(settings.kafka.bootstrap, application="lag", prefix=settings.topics.prefix) as client:
         client.wait_ready(60)
@@ -49,7 +51,7 @@ def send(rate: float, seconds: float, notable: float) -> None:
 
 def take(seconds: float) -> None:
     """Take violations, and tell how long each was on its way: from `record()`, and from the broker's append."""
-    settings = load()
+    settings = load_settings()
     arguments: dict[str, Any] = {
         **confluent_arguments(settings.kafka),
         "group.id": f"lag-{time.time_ns()}",
@@ -75,9 +77,34 @@ def take(seconds: float) -> None:
     print(json.dumps({"whole": whole, "inside": inside}), flush=True)
 
 
+def quiet(number: int) -> bool:
+    """Whether the event of a number is of the account that may not be stored."""
+    return number % 4 == 3
+
+
+def load(number: int, rate: float, canary: str) -> None:
+    """Events at an even rate; those of the quiet account hold a canary. Tells what was sent and what was dropped."""
+    settings = load_settings()
+    pool = [content.messages[0].text for _, content in events(POOL)]
+    with Client(settings.kafka.bootstrap, application="load", prefix=settings.topics.prefix) as client:
+        client.wait_ready(120)
+        begun = time.perf_counter()
+        for i, prompt in enumerate(islice(cycle(pool), number)):
+            ahead = begun + i / rate - time.perf_counter()
+            if ahead > 0:
+                time.sleep(ahead)
+            account, text = (QUIET, f"{canary} {prompt}") if quiet(i) else (STANDARD, prompt)
+            client.record(prompt=text, account=account, event_id=f"f-{i}", conversation=f"c-{i % 499}")
+        client.flush(300)
+        told = client.statistics
+    print(json.dumps({"sent": told.sent, "dropped": dict(told.dropped)}), flush=True)
+
+
 if __name__ == "__main__":
-    numbers = [float(argument) for argument in sys.argv[2:]]
-    if sys.argv[1] == "send":
-        send(*numbers)
+    role, *rest = sys.argv[1:]
+    if role == "load":
+        load(int(rest[0]), float(rest[1]), rest[2])
+    elif role == "send":
+        send(*map(float, rest))
     else:
-        take(*numbers)
+        take(*map(float, rest))

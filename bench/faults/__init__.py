@@ -1,0 +1,1 @@
+"""Faults under load on a real Kafka: what is lost (nothing), what is repeated, and how long it takes to go on."""

@@ -1,0 +1,209 @@
+"""Scenarios: each ill-treats a deployment under load `turns` times, and says what must have become of the events."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource
+
+from bench.faults.trial import Trial, Verdict, trial
+from streams.demo.processes import until
+from streams.errors import DependencyError
+from streams.kafka.admin import apply
+from streams.kafka.clients import kafka_python_arguments
+from streams.lifecycle.accounts import Change, open_registry
+from streams.model import StorageMode
+from tests.kafka_server import KafkaServer
+
+__all__ = ["SCENARIOS", "Scenario", "run"]
+
+RATE = 400.0  # events a second
+WARM = 2_000
+PAST_SESSION = 9.0
+VAULT_GONE = 20.0
+BROKER_GONE = 4.0
+WAIT = 60.0
+
+
+class Scenario(NamedTuple):
+    """What is done, in words; how often it is done in a long run; and who does it. `seconds` is what one turn takes."""
+
+    told: str
+    turns: int
+    seconds: float
+    act: Callable[[Trial, KafkaServer, int], Verdict]
+
+
+def kill_workers(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+    """kill -9 of one of two workers at random moments."""
+    supervisor = trial.workers(2)
+    for _ in range(turns):
+        trial.wait(3)
+        before, since = trial.committed(), time.monotonic()
+        os.kill(trial.choose.choice(trial.victims(supervisor)), signal.SIGKILL)
+        trial.recover(since, before)
+    return trial.finish()
+
+
+def stop_and_go_on(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+    """A worker sleeps past its session, others take over, it wakes up."""
+    supervisor = trial.workers(2)
+    for _ in range(turns):
+        trial.wait(2)
+        victim = trial.choose.choice(trial.victims(supervisor))
+        before, since = trial.committed(), time.monotonic()
+        os.kill(victim, signal.SIGSTOP)
+        try:
+            trial.recover(since, before)
+            time.sleep(max(0.0, PAST_SESSION - (time.monotonic() - since)))
+        finally:
+            os.kill(victim, signal.SIGCONT)
+    return trial.finish()
+
+
+def rebalance_storm(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+    """Workers come and go before the group has settled."""
+    trial.workers(1)
+    for turn in range(turns):
+        before, since = trial.committed(), time.monotonic()
+        guest = trial.processes.start("worker", "--index", str(2 + turn % 2))
+        trial.wait(6)
+        trial.processes.end(guest, trial.choose.choice([signal.SIGTERM, signal.SIGKILL]))
+        if turn == turns - 1:
+            trial.recover(since, before)
+    return trial.finish()
+
+
+def restart_broker(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+    """The only broker is killed, and comes back."""
+    trial.workers(2)
+    for _ in range(turns):
+        trial.wait(3)
+        before, since = trial.committed(), time.monotonic()
+        kafka.kill()
+        time.sleep(BROKER_GONE)
+        kafka.start()
+        trial.recover(since, before)
+    return trial.finish()
+
+
+def lose_vault(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+    """The vault hangs, then is killed, is gone for twenty seconds, and is started again; then a worker starts."""
+    trial.workers(2)
+    for _ in range(turns):
+        vault = next(process for name, process in trial.processes.running if name == "vault")
+        vault.send_signal(signal.SIGSTOP)
+        time.sleep(3)
+        vault.send_signal(signal.SIGCONT)
+        trial.processes.end(vault, signal.SIGKILL)
+        before, since = trial.committed(), time.monotonic()
+        guest = trial.processes.start("worker", "--index", "2")  # it has to wait for the vault's keys
+        time.sleep(VAULT_GONE)
+        trial.processes.start("vault", "serve")
+        trial.recover(since, before)
+        trial.processes.end(guest)
+    return trial.finish()
+
+
+def kill_janitor(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+    """The janitor purges all the time, and is killed again and again in the middle of it."""
+    trial.workers(2)
+    for _ in range(turns):
+        janitor = next(process for name, process in trial.processes.running if name == "janitor")
+        trial.wait(3)
+        trial.processes.end(janitor, signal.SIGKILL)
+        trial.processes.start("janitor")
+    return trial.finish()
+
+
+def remove_output(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+    """An output topic is removed and made again: workers stop before they commit, and go on. What was on it is gone."""
+    trial.workers(2)
+    name = trial.topic("violations.malware")
+    for _ in range(turns):
+        trial.wait(2)
+        admin = KafkaAdminClient(**kafka_python_arguments(trial.deployment.settings.kafka))
+        since, before = time.monotonic(), trial.committed()
+        admin.delete_topics([name])
+        admin.close()
+        until(lambda: "failed" in trial.log("worker"), WAIT, "a worker's word about the missing topic", lambda: None)
+        apply(trial.deployment.settings)
+        trial.recover(since, before)
+    return trial.finish()
+
+
+def too_large_for_output(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+    """`tagged` takes only small records for a while: what is too large becomes a dead letter, its neighbours go on."""
+    trial.workers(2)
+    for _ in range(turns):
+        _limit(trial, "1000")
+        until(lambda: "output_too_large" in trial.dead_letters(), WAIT, "a dead letter", lambda: None)
+        _limit(trial, str(12 << 20))
+    return trial.finish(_dead_letters_too)
+
+
+def _limit(trial: Trial, size: str) -> None:
+    admin = KafkaAdminClient(**kafka_python_arguments(trial.deployment.settings.kafka))
+    admin.alter_configs([ConfigResource("TOPIC", trial.topic("tagged"), {"max.message.bytes": size})])
+    admin.close()
+
+
+def _dead_letters_too(totals: Mapping[str, int], number: int) -> list[str]:
+    ended = set(totals) == {"stored", "not_stored", "dead_letter"} and sum(totals.values()) == number
+    return [] if ended else [f"ended as {dict(totals)}, of {number}"]
+
+
+def fill_vault_disk(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+    """The vault cannot write: new keys are refused with its reason, workers go on with those they have; then it can."""
+    trial.workers(2)
+    for turn in range(turns):
+        vault = next(process for name, process in trial.processes.running if name == "vault")
+        limits = resource.prlimit(vault.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(vault.pid, resource.RLIMIT_FSIZE, (1, limits[1]))
+        try:
+            if _can_set(trial, f"new-{turn}"):
+                return trial.finish(lambda totals, number: ["an account got a key that could not be written"])
+        finally:
+            resource.prlimit(vault.pid, resource.RLIMIT_FSIZE, limits)
+        if not _can_set(trial, f"new-{turn}"):
+            return trial.finish(lambda totals, number: ["the vault does not go on once it can write again"])
+    return trial.finish()
+
+
+def _can_set(trial: Trial, account: str) -> bool:
+    try:
+        with open_registry(trial.deployment.settings) as registry:
+            registry.set(account, Change(mode=StorageMode.STANDARD))
+    except DependencyError:
+        return False
+    return True
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "kill": Scenario("kill -9 of a worker at random moments", 50, 12, kill_workers),
+    "zombie": Scenario("a worker stopped past its session, then woken", 5, 15, stop_and_go_on),
+    "storm": Scenario("workers come and go without a pause", 20, 6, rebalance_storm),
+    "broker": Scenario("the broker killed and restarted", 3, 25, restart_broker),
+    "vault": Scenario("the vault hangs, is gone for 20 s, restarts", 2, 35, lose_vault),
+    "janitor": Scenario("the janitor killed while it purges", 20, 4, kill_janitor),
+    "removed": Scenario("an output topic removed and made again", 2, 30, remove_output),
+    "large": Scenario("records too large for their output", 1, 20, too_large_for_output),
+    "disk": Scenario("the vault's disk full", 2, 10, fill_vault_disk),
+}
+
+
+def run(name: str, folder: Path, turns: int | None = None, rate: float = RATE, seed: int = 7) -> Verdict:
+    """One scenario on a broker of its own."""
+    scenario = SCENARIOS[name]
+    turns = turns or scenario.turns
+    (folder / "kafka").mkdir(parents=True)
+    with KafkaServer(folder / "kafka") as kafka, trial(kafka.bootstrap, folder / "run", seed=seed) as made:
+        made.load(int(rate * scenario.seconds * turns) + WARM, rate)
+        return scenario.act(made, kafka, turns)
