@@ -5,6 +5,7 @@ ComplianceError
  │   ├─ SettingsError         all mistakes of the settings at once
  │   ├─ PolicyError           file, line, caret, hint
  │   ├─ SchemaError           a schema that does not parse or is not compatible
+ │   ├─ AccessDenied          Kafka or the vault is there, and does not allow it
  │   └─ DriftError            a topic that would keep content longer than promised
  ├─ RecordError           this record only; becomes a dead letter
  │   ├─ DecodeError           bytes that are no record of ours
@@ -22,6 +23,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 __all__ = [
+    "AccessDenied",
     "BrokerUnavailable",
     "Code",
     "ComplianceError",
@@ -103,6 +105,10 @@ class PolicyError(ConfigurationError):
 
 class SchemaError(ConfigurationError):
     """A schema that does not parse, or a new version that old readers cannot read."""
+
+
+class AccessDenied(ConfigurationError):
+    """Kafka or the vault answers, and does not allow us what we ask: a password, a certificate or a permission."""
 
 
 class DriftError(ConfigurationError):

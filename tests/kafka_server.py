@@ -10,6 +10,7 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -85,16 +86,16 @@ def libraries() -> Path:
 class KafkaServer:
     """One broker over `folder`; it can be stopped, killed and started again with what it holds."""
 
-    def __init__(self, folder: Path, extra: str = "") -> None:
+    def __init__(self, folder: Path, extra: str = "", formatting: Iterable[str] = (), port: int | None = None) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._java = ["java", "-Xms256m", "-Xmx512m", "-cp", f"{libraries()}/*"]
         self._properties = folder / "server.properties"
         text = _PROPERTIES.format(port=self.port, controller=free_port(), folder=folder, extra=extra)
         self._properties.write_text(text, encoding="utf-8")
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        format_it = [*self._java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c"]
+        format_it = [*self._java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", *formatting, "-c"]
         with (folder / "format.log").open("wb") as log:
             subprocess.run([*format_it, str(self._properties)], check=True, timeout=60, stdout=log, stderr=log)
 

@@ -21,6 +21,7 @@ from streams.client.surface import Surface
 from streams.client.sync import connected
 from streams.errors import BrokerUnavailable
 from streams.kafka.clients import aiokafka_arguments
+from streams.kafka.reaching import reach
 
 __all__ = ["AsyncClient"]
 
@@ -58,6 +59,7 @@ class AsyncClient(Surface):
             limits=limits or Limits(),
         )
         self._core = Core(options, self._wake)
+        self._arguments = aiokafka_arguments(options.connection)
         self._names = {options.prefix + topic: topic for topic in FOLLOWED}
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -188,7 +190,7 @@ class AsyncClient(Surface):
     async def _connect(self) -> Any:
         if self._producer is None:
             producer = AIOKafkaProducer(
-                **aiokafka_arguments(self._core.options.connection),
+                **self._arguments,
                 acks="all",
                 linger_ms=5,
                 max_batch_size=262_144,
@@ -216,17 +218,18 @@ class AsyncClient(Surface):
         while not self._stopping:
             consumer = AIOKafkaConsumer(
                 *self._names,
-                **aiokafka_arguments(self._core.options.connection),
+                **self._arguments,
                 auto_offset_reset="earliest",
                 enable_auto_commit=False,
                 metadata_max_age_ms=30_000,
                 request_timeout_ms=REQUEST_MS,
             )
             try:
+                await asyncio.to_thread(reach, self._core.options.connection)
                 await asyncio.wait_for(consumer.start(), 5.0)
                 await self._follow(consumer)
             except Exception as error:  # passing or not, it is told and tried again; events wait meanwhile
-                self._core.trouble(Reason.FOLLOWING, BrokerUnavailable(type(error).__name__))
+                self._core.trouble(Reason.FOLLOWING, error)
             finally:
                 await _within(consumer.stop(), 2.0)
             await asyncio.sleep(0.5)

@@ -18,6 +18,7 @@ from streams.client.follow import Following
 from streams.client.outgoing import Failure, Outgoing, Preparer
 from streams.client.report import ErrorCallback, Problem, Reason, Statistics, log_problem
 from streams.errors import BrokerUnavailable, Code, ComplianceError, InvalidEvent
+from streams.kafka.reaching import denied
 from streams.vault.keyring import PublicKeys
 from streams.vault.transit import TransitSealer
 
@@ -188,9 +189,9 @@ class Core:
         self._failures += 1
         least, most = BACKOFF
         self._retry_at = monotonic() + min(most, least * 2 ** min(self._failures, 10))
-        self.trouble(reason, error if isinstance(error, ComplianceError) else BrokerUnavailable(type(error).__name__))
+        self.trouble(reason, error)
 
-    def trouble(self, reason: Reason, error: ComplianceError) -> None:
+    def trouble(self, reason: Reason, error: BaseException) -> None:
         """Count a passing problem, and tell it unless it was told a moment ago."""
         now = monotonic()
         with self._lock:
@@ -198,7 +199,12 @@ class Core:
             if now - self._told.get(reason, -QUIET_SECONDS) < QUIET_SECONDS:
                 return
             self._told[reason] = now
-        self._tell(Problem(reason, error, False))
+        self._tell(Problem(reason, self._ours(error), False))
+
+    def _ours(self, error: BaseException) -> ComplianceError:
+        if isinstance(error, ComplianceError):
+            return error
+        return denied(error, self.options.connection, "send or follow") or BrokerUnavailable(type(error).__name__)
 
     def abandon(self) -> None:
         """The end: what was not acknowledged is dropped, counted and told."""

@@ -16,6 +16,7 @@ from streams.client.core import Core, Options
 from streams.client.report import ErrorCallback, Reason
 from streams.client.surface import Surface
 from streams.client.threads import FollowLoop, SendLoop
+from streams.kafka.clients import kafka_python_arguments
 
 __all__ = ["Client"]
 
@@ -159,8 +160,10 @@ class Client(Surface):
 def connected(connection: Connection | str | None) -> Connection:
     """A connection from what a client was given: itself, an address, or nothing for the environment's."""
     if connection is None:
-        return Connection.from_environment()
-    return Connection(connection) if isinstance(connection, str) else connection
+        connection = Connection.from_environment()
+    found = Connection(connection) if isinstance(connection, str) else connection
+    kafka_python_arguments(found)  # raises when its files cannot be used
+    return found
 
 
 _clients: weakref.WeakSet[Client] = weakref.WeakSet()

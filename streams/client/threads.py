@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from time import monotonic, sleep
@@ -10,13 +9,13 @@ from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from streams.client.config import Connection
 from streams.client.core import Core
 from streams.client.follow import FOLLOWED
 from streams.client.outgoing import Outgoing
 from streams.client.report import Reason
 from streams.errors import BrokerUnavailable
 from streams.kafka.clients import kafka_python_arguments
+from streams.kafka.reaching import reach
 
 __all__ = ["FollowLoop", "SendLoop"]
 
@@ -25,24 +24,6 @@ CHECK_SECONDS = 2.0  # between two looks at the ends of `accounts` and `keys`
 REACH_SECONDS = 3.0
 BLOCK_MS = 3_000
 DELIVERY_MS = 10_000
-
-
-def reach(connection: Connection) -> None:
-    """Raise `BrokerUnavailable` unless some bootstrap server takes a TCP connection.
-
-    Looked at before a Kafka client is made: one that cannot bootstrap leaves its sockets open, attempt after attempt.
-    """
-    if not any(_answers(server.strip()) for server in connection.bootstrap.split(",")):
-        raise BrokerUnavailable(f"no connection to {connection.bootstrap}")
-
-
-def _answers(server: str) -> bool:
-    host, _, port = server.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
-    except OSError:
-        return False
-    return True
 
 
 class _Loop:
@@ -149,7 +130,7 @@ class SendLoop(_Loop):
 
     def _connect(self) -> Any:
         if self._producer is None:
-            reach(self._core.options.connection)
+            reach(self._core.options.connection, REACH_SECONDS)
             self._producer = KafkaProducer(
                 **kafka_python_arguments(self._core.options.connection),
                 acks="all",
@@ -199,13 +180,13 @@ class FollowLoop(_Loop):
             try:
                 self._follow()
             except Exception as error:  # passing or not, it is told and tried again; events wait meanwhile
-                self._core.trouble(Reason.FOLLOWING, BrokerUnavailable(type(error).__name__))
+                self._core.trouble(Reason.FOLLOWING, error)
             finally:
                 self._close()
             self._stopping.wait(0.5)
 
     def _follow(self) -> None:
-        reach(self._core.options.connection)
+        reach(self._core.options.connection, REACH_SECONDS)
         self._consumer = consumer = KafkaConsumer(
             **kafka_python_arguments(self._core.options.connection),
             allow_auto_create_topics=False,

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, SecurityDisabledError, TopicAlreadyExistsError
 
 from streams.errors import BrokerUnavailable, ConfigurationError, DriftError
-from streams.kafka.clients import kafka_python_arguments, reach
+from streams.kafka.clients import kafka_python_arguments
+from streams.kafka.reaching import denied, reach
 from streams.kafka.topics import TOPICS, Topic, topic_name
 from streams.settings import Settings
 
@@ -59,6 +60,12 @@ _MEANING = {
     "delete.retention.ms": "how long tombstones stay",
     "retention.bytes": "records would go early, by size",
 }
+
+
+_NO_AUTHORIZER = (
+    "this broker has no authorizer, so everybody may do everything: set authorizer.class.name to "
+    "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+)
 
 
 class NotSupported(ConfigurationError):
@@ -142,8 +149,10 @@ class Admin:
     def _answers(self, what: str) -> Iterator[None]:
         try:
             yield
+        except SecurityDisabledError:
+            raise NotSupported(_NO_AUTHORIZER) from None
         except (KafkaError, OSError, TimeoutError) as error:
-            raise BrokerUnavailable(
+            raise denied(error, self._settings.kafka, what) or BrokerUnavailable(
                 f"Kafka at {self._settings.kafka.bootstrap}: could not {what} ({type(error).__name__})"
             ) from None
 

@@ -5,16 +5,13 @@ Needs none of the client libraries itself, so the SDK can import it with the bas
 
 from __future__ import annotations
 
-import socket
 import ssl
 from pathlib import Path
 from typing import Any, Protocol
 
-from streams.errors import BrokerUnavailable, SettingsError
+from streams.errors import SettingsError
 
-__all__ = ["Connection", "Secret", "aiokafka_arguments", "confluent_arguments", "kafka_python_arguments", "reach"]
-
-REACH_SECONDS = 5.0
+__all__ = ["Connection", "Secret", "aiokafka_arguments", "confluent_arguments", "kafka_python_arguments"]
 
 
 class Secret(Protocol):
@@ -76,26 +73,6 @@ def confluent_arguments(connection: Connection) -> dict[str, Any]:
     return found
 
 
-def reach(connection: Connection) -> None:
-    """Raise `BrokerUnavailable` unless some bootstrap server takes a TCP connection.
-
-    For tools that make a kafka-python client: one that finds nobody tries for long, and leaves its sockets open.
-    """
-    if not any(_takes(server) for server in _servers(connection)):
-        raise BrokerUnavailable(
-            f"nobody takes a connection at {connection.bootstrap}: is Kafka running, and is kafka.bootstrap right?"
-        )
-
-
-def _takes(server: str) -> bool:
-    host, _, port = server.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
-    except (OSError, ValueError):
-        return False
-    return True
-
-
 def _arguments(connection: Connection) -> dict[str, Any]:
     found: dict[str, Any] = {
         "bootstrap_servers": _servers(connection),
@@ -115,15 +92,25 @@ def _servers(connection: Connection) -> list[str]:
 
 
 def _context(connection: Connection) -> ssl.SSLContext:
-    """Verifies the broker's certificate and host name against the named CA, or the system's."""
+    """Verifies the broker's certificate and host name against the named authority, or the system's."""
+    for name in ("ca_file", "cert_file", "key_file"):
+        path = getattr(connection, name)
+        try:
+            if path is not None:
+                path.read_bytes()
+        except OSError as error:
+            raise SettingsError(f"kafka.{name} {path}: {error.strerror}") from None
     try:
         context = ssl.create_default_context(cafile=str(connection.ca_file) if connection.ca_file else None)
-        if connection.cert_file is not None:
-            context.load_cert_chain(
-                str(connection.cert_file), str(connection.key_file) if connection.key_file else None
-            )
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(
-            f"kafka: ca_file, cert_file or key_file cannot be used ({type(error).__name__}): want readable PEM files"
-        ) from None
+    except (OSError, ssl.SSLError):
+        raise SettingsError(f"kafka.ca_file {connection.ca_file} holds no certificate: want a PEM file") from None
+    if connection.cert_file is not None:
+        try:
+            key = str(connection.key_file) if connection.key_file else None
+            context.load_cert_chain(str(connection.cert_file), key, password="")
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(
+                f"kafka.cert_file {connection.cert_file} and kafka.key_file {connection.key_file} cannot be used "
+                f"({type(error).__name__}): want a certificate and its key without a password, as PEM"
+            ) from None
     return context

@@ -14,7 +14,8 @@ from kafka.errors import KafkaError
 
 from streams.errors import BrokerUnavailable, DeliveryError
 from streams.kafka.admin import EMBEDDED_CLUSTER, UNTIL_REACHED_MS
-from streams.kafka.clients import kafka_python_arguments, reach
+from streams.kafka.clients import kafka_python_arguments
+from streams.kafka.reaching import denied, reach
 from streams.model.record import Record
 from streams.settings import KafkaSettings
 
@@ -38,7 +39,7 @@ def _broker(settings: KafkaSettings) -> Iterator[None]:
     try:
         yield
     except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerUnavailable(
+        raise denied(error, settings, "read") or BrokerUnavailable(
             f"Kafka at {settings.bootstrap} does not answer ({type(error).__name__}): "
             "is it running, and is kafka.bootstrap right?"
         ) from None
@@ -201,7 +202,7 @@ class Publisher:
             sent = [self._producer.send(topic, key=key, value=value) for key, value in records]
             told = [future.get(timeout=30) for future in sent]
         except (KafkaError, OSError, TimeoutError) as error:
-            raise DeliveryError(
+            raise denied(error, self._settings, f"write to {topic}") or DeliveryError(
                 f"{topic}: Kafka at {self._settings.bootstrap} did not take what was sent ({type(error).__name__})"
             ) from None
         return [Placed(one.partition, one.offset) for one in told]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from streams.errors import BrokerUnavailable, SettingsError
-from streams.kafka.clients import aiokafka_arguments, confluent_arguments, kafka_python_arguments, reach
+from streams.kafka.clients import aiokafka_arguments, confluent_arguments, kafka_python_arguments
+from streams.kafka.reaching import reach
 from streams.settings import KafkaSettings
 
 SECRET = "CANARY-password"
