@@ -121,13 +121,12 @@ def _records(chosen: Settings, wanted: _Wanted, start: int | None, stop_at_end: 
 
     with Reader(chosen.kafka) as reader:
         prefix = topic_name(chosen.topics, wanted.kind)
+        names = [prefix]
         if wanted.kind == "violations":
-            names = [
-                name for name in reader.topics(re.escape(prefix) + r"\..+") if name[len(prefix) + 1 :] in wanted.areas
-            ]
-        else:
-            names = reader.topics(re.escape(prefix))
-        if not names:
+            names = [f"{prefix}.{area}" for area in wanted.areas]
+            if not wanted.by_area:  # all of those that we may see
+                names = [name for name in reader.topics(re.escape(prefix) + r"\..+") if name in names] or names
+        if not reader.bounds(names):
             raise BrokerUnavailable(
                 f"there is no topic for {wanted.kind} at {chosen.kafka.bootstrap}: streams topics apply creates it"
             )

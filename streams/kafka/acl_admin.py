@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from kafka.admin import (
@@ -15,6 +16,7 @@ from kafka.admin import (
     ResourcePatternFilter,
     ResourceType,
 )
+from kafka.errors import CoordinatorNotAvailableError, TopicAuthorizationFailedError
 
 from streams.errors import AccessDenied
 from streams.kafka.acls import ANY, Acl, Grant, acls_of, own_groups
@@ -22,7 +24,7 @@ from streams.kafka.admin import Admin
 from streams.kafka.topics import all_names
 from streams.settings import Settings
 
-__all__ = ["AclAdmin", "Finding", "compare"]
+__all__ = ["AclAdmin", "Finding", "compare", "refuse_denied"]
 
 
 class Finding(NamedTuple):
@@ -64,6 +66,53 @@ class AclAdmin(Admin):
             if failed:
                 raise AccessDenied(f"Kafka did not take {len(failed)} permissions ({failed[0].__name__})")
         return added
+
+    def lacking(self, role: str) -> list[str]:
+        """What this very user may not do of what a role has to, on topics that are there and on groups."""
+        wanted = acls_of([Grant("", role)], self._settings)
+        by_topic: dict[str, list[str]] = {}
+        for acl in wanted:
+            if acl.kind == "topic":
+                by_topic.setdefault(acl.name, []).append(acl.operation)
+        with self._answers("describe topics"):
+            found = self._client.describe_topics(list(by_topic))
+        allowed = {one["name"]: told for one in found if (told := _operations(one)) is not None}
+        lacks = [
+            f"{operation} {name}"
+            for name, operations in by_topic.items()
+            for operation in operations
+            if name in allowed and operation not in allowed[name]
+        ]
+        groups = [acl.name for acl in wanted if acl.kind == "group" and acl.name != ANY]
+        return lacks + [f"read group {group}" for group in groups if not self._may_see(group)]
+
+    def _may_see(self, group: str) -> bool:
+        try:
+            with self._answers("see groups"), suppress(CoordinatorNotAvailableError):  # allowed, and nobody there yet
+                self._client.list_group_offsets({group: None})
+        except AccessDenied:
+            return False
+        return True
+
+
+def refuse_denied(settings: Settings, role: str) -> None:
+    """Raise `AccessDenied`, naming everything, when this user may not do what its role has to. A worker's first act."""
+    with AclAdmin(settings) as admin:
+        lacks = [] if admin.features().embedded else admin.lacking(role)
+    if lacks:
+        lines = "\n".join(f"  {one}" for one in lacks)
+        raise AccessDenied(
+            f"Kafka at {settings.kafka.bootstrap} does not allow this {role} what it has to do; "
+            f"streams topics apply --acls FILE gives it:\n{lines}"
+        )
+
+
+def _operations(topic: dict[str, Any]) -> set[str] | None:
+    """What we may do on a topic; None where it is not there, or the broker does not tell."""
+    if topic["error_code"] == TopicAuthorizationFailedError.errno:
+        return set()
+    told = topic.get("authorized_operations")
+    return None if topic["error_code"] or told is None else {name.lower() for name in told}
 
 
 def compare(grants: Sequence[Grant], there: Sequence[Acl], settings: Settings) -> list[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, KafkaAdminClient
@@ -133,7 +133,7 @@ class Admin:
                 **kafka_python_arguments(settings.kafka), bootstrap_timeout_ms=UNTIL_REACHED_MS
             )
 
-    def __enter__(self) -> Admin:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

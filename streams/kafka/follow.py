@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from streams.errors import BrokerUnavailable
 from streams.kafka.clients import aiokafka_arguments
+from streams.kafka.reaching import denied
 from streams.settings import KafkaSettings
 
 __all__ = ["Follower", "Handler"]
@@ -55,13 +56,18 @@ class Follower:
             )
 
     async def run(self) -> None:
-        """Follow until cancelled. A passing fault is logged and tried again; `check` tells when it lasts too long."""
+        """Follow until cancelled. A passing fault is logged and tried again; `check` tells when it lasts too long.
+
+        Raises `AccessDenied` when Kafka does not allow it.
+        """
         while True:
             try:
                 await self._open()
                 while True:
                     await self._round()
             except (KafkaError, OSError, TimeoutError) as error:
+                if refused := denied(error, self._settings, f"read {', '.join(self._handlers)}"):
+                    raise refused from None
                 log.warning("following %s: %s; trying again", ", ".join(self._handlers), type(error).__name__)
                 await asyncio.sleep(PAUSE_SECONDS)
             finally:

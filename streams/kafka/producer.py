@@ -18,6 +18,7 @@ from aiokafka.partitioner import murmur2
 
 from streams.errors import BrokerUnavailable, ComplianceError, DeliveryError
 from streams.kafka.clients import aiokafka_arguments
+from streams.kafka.reaching import denied
 from streams.settings import KafkaSettings
 
 __all__ = ["BatchProducer", "Out", "TooLarge", "partition_of"]
@@ -135,7 +136,7 @@ class BatchProducer:
         large: set[int] = set()
         for result in results:
             if isinstance(result, BaseException):
-                raise result if isinstance(result, DeliveryError | asyncio.CancelledError) else self._failed(result)
+                raise result if isinstance(result, ComplianceError | asyncio.CancelledError) else self._failed(result)
             large |= result
         if large:
             raise TooLarge(frozenset(large))
@@ -183,15 +184,15 @@ class BatchProducer:
                 raise self._failed(error, topic) from None
         return large
 
-    def _failed(self, error: BaseException, topic: str = "") -> DeliveryError:
+    def _failed(self, error: BaseException, topic: str = "") -> ComplianceError:
         where = f" to {topic}" if topic else ""
-        return DeliveryError(
+        return denied(error, self._settings, f"write{where}") or DeliveryError(
             f"delivery{where} at {self._settings.bootstrap} failed: {type(error).__name__}. Nothing of this batch is "
             "committed; it is done again once the broker takes it"
         )
 
-    def _gone(self, error: BaseException) -> BrokerUnavailable:
-        return BrokerUnavailable(
+    def _gone(self, error: BaseException) -> ComplianceError:
+        return denied(error, self._settings, "write") or BrokerUnavailable(
             f"Kafka at {self._settings.bootstrap} does not answer ({type(error).__name__}): is it running, and is "
             "kafka.bootstrap right?"
         )

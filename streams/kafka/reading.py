@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from streams.errors import BrokerUnavailable, DeliveryError
+from streams.errors import AccessDenied, BrokerUnavailable, DeliveryError
 from streams.kafka.admin import EMBEDDED_CLUSTER, UNTIL_REACHED_MS
 from streams.kafka.clients import kafka_python_arguments
 from streams.kafka.reaching import denied, reach
@@ -48,7 +48,8 @@ def _broker(settings: KafkaSettings) -> Iterator[None]:
 class Reader:
     """Reads records of any topics. No group, so nothing is committed and nobody is disturbed.
 
-    Raises `BrokerUnavailable` when Kafka does not answer, or when a topic stops short of its end.
+    Raises `BrokerUnavailable` when Kafka does not answer, or when a topic stops short of its end, and `AccessDenied`
+    for a topic that we may not see: it must not pass for an empty one.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -140,6 +141,11 @@ class Reader:
     def _parts(self, topics: Iterable[str]) -> list[TopicPartition]:
         wanted = set(topics)
         there = self._consumer.topics() & wanted
+        if hidden := _hidden(self._settings, wanted - there):
+            raise AccessDenied(
+                f"Kafka at {self._settings.bootstrap} does not let us see {', '.join(hidden)}: "
+                "streams topics check --acls FILE tells what is missing"
+            )
         return [
             TopicPartition(topic, partition)
             for topic in sorted(there)
@@ -206,6 +212,19 @@ class Publisher:
                 f"{topic}: Kafka at {self._settings.bootstrap} did not take what was sent ({type(error).__name__})"
             ) from None
         return [Placed(one.partition, one.offset) for one in told]
+
+
+def _hidden(settings: KafkaSettings, names: Iterable[str]) -> list[str]:
+    """Those of some topics that seem not to be there which we are not allowed to see."""
+    asked = sorted(names)
+    if not asked:
+        return []
+    admin: Any = KafkaAdminClient(**kafka_python_arguments(settings))
+    try:
+        found = admin.describe_topics(asked)
+    finally:
+        admin.close()
+    return [one["name"] for one in found if one["error_code"] == TopicAuthorizationFailedError.errno]
 
 
 def _fetched_ends(settings: KafkaSettings, told: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:

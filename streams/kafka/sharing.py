@@ -9,8 +9,9 @@ from typing import Any, Self
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.errors import BrokerUnavailable
+from streams.errors import BrokerUnavailable, ComplianceError
 from streams.kafka.clients import aiokafka_arguments
+from streams.kafka.reaching import denied
 from streams.settings import KafkaSettings
 
 __all__ = ["SharedReader"]
@@ -69,8 +70,8 @@ class SharedReader:
         except (KafkaError, OSError, TimeoutError) as error:
             raise self._gone(error) from None
 
-    def _gone(self, error: BaseException) -> BrokerUnavailable:
-        return BrokerUnavailable(
+    def _gone(self, error: BaseException) -> ComplianceError:
+        return denied(error, self._settings, f"read {self._topic} in group {self._group}") or BrokerUnavailable(
             f"Kafka at {self._settings.bootstrap}: {self._topic} could not be read ({type(error).__name__})"
         )
 

@@ -15,7 +15,8 @@ import faust
 from streams import metrics
 from streams.codec.intake import Intake, Way
 from streams.detect import load_detectors
-from streams.errors import DeliveryError, DependencyError, VaultUnavailable
+from streams.errors import AccessDenied, ComplianceError, DeliveryError, DependencyError, VaultUnavailable
+from streams.kafka.acl_admin import refuse_denied
 from streams.kafka.admin import broker_features, partition_counts, refuse_drift
 from streams.kafka.follow import Follower
 from streams.kafka.producer import BatchProducer
@@ -87,8 +88,8 @@ class _App(faust.App):  # type: ignore[misc]  # Faust is not typed
 class Worker:
     """Takes batches, passes them through the core, delivers what comes out.
 
-    `run` returns after a clean stop, and raises what ended the worker otherwise: a `DependencyError` (nothing of what
-    was not delivered is committed) or a `ConfigurationError` before the first event.
+    `run` returns after a clean stop, and raises what ended the worker otherwise: a `DependencyError` or an
+    `AccessDenied` (nothing of what was not delivered is committed), or a `ConfigurationError` before the first event.
     """
 
     def __init__(self, settings: Settings, index: int = 0) -> None:
@@ -96,7 +97,7 @@ class Worker:
         self._index = index
         self._name = f"{settings.worker.group}-{index}"
         self._stop = asyncio.Event()
-        self._fatal: DependencyError | None = None
+        self._fatal: ComplianceError | None = None
         self.progress = Progress(settings.worker.stall_seconds)
         self.health = Health(
             settings.worker.http_host,
@@ -124,6 +125,7 @@ class Worker:
 
     async def _work(self) -> None:
         settings = self._settings
+        await asyncio.to_thread(refuse_denied, settings, "worker")
         await asyncio.to_thread(refuse_drift, settings)
         policies = await asyncio.to_thread(load_policies, settings.policy.bundles)
         detectors = await asyncio.to_thread(load_detectors)
@@ -168,8 +170,7 @@ class Worker:
 
     async def _consume(self) -> None:
         """Follow, then take batches until stopped; what is in flight at the end lands and is committed."""
-        follow = asyncio.create_task(self._follower.run())
-        tasks = [follow]
+        (follow,) = tasks = self._beside(following=self._follower.run())
         try:
             await self._first(self._follower.caught_up.wait(), follow)
             if self._stop.is_set():
@@ -202,7 +203,8 @@ class Worker:
 
     def _over(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._fail(DependencyError(f"{task.get_name()} ended: {type(error).__name__}"))
+            told = error if isinstance(error, DependencyError | AccessDenied) else None
+            self._fail(told or DependencyError(f"{task.get_name()} ended: {type(error).__name__}"))
 
     async def _first(self, *awaitables: Any) -> None:
         """Wait until one of them is done, or the worker is to stop."""
@@ -261,7 +263,7 @@ class Worker:
         try:
             self._follower.check()
             outcomes = await self._pass.run(batch.records)
-        except DependencyError as error:
+        except (DependencyError, AccessDenied) as error:
             self._fail(error)
             return
         metrics.BATCH_RECORDS.observe(len(batch.records))
@@ -270,7 +272,7 @@ class Worker:
         self._measure.taken((batch.topic, batch.partition), last.offset + 1, last.timestamp)
         await self._flight.launch(_Landing(batch, self.progress), outcomes, self._policies.at(now_ms()).digest)
 
-    def _fail(self, error: DependencyError) -> None:
+    def _fail(self, error: ComplianceError) -> None:
         """Stop before commit: what could not be delivered is done again by whoever comes next."""
         if self._fatal is None:
             self._fatal = error

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from streams import metrics
-from streams.errors import DeliveryError, DependencyError
+from streams.errors import AccessDenied, ComplianceError, DeliveryError, DependencyError
 from streams.kafka.producer import Out, TooLarge
 from streams.model import Outcome, Run, Sealed
 from streams.worker.outputs import Outputs, make_receipt, replace_too_large, tell
@@ -52,7 +52,7 @@ class Flight:
         sink: Sink,
         outputs: Outputs,
         slots: int,
-        failed: Callable[[DependencyError], None],
+        failed: Callable[[ComplianceError], None],
         now_ms: Callable[[], int],
     ) -> None:
         self._sink = sink
@@ -82,7 +82,7 @@ class Flight:
         if task.cancelled():
             return
         error = task.exception()
-        if isinstance(error, DependencyError):
+        if isinstance(error, DependencyError | AccessDenied):
             metrics.DELIVERY_FAILURES.labels(type(error).__name__).inc()
             self._failed(error)
         elif error is not None:

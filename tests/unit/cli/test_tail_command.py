@@ -99,9 +99,12 @@ class FakeReader:
 
         return [name for name in sorted(self.topics_held) if re.fullmatch(pattern, name)]
 
+    def bounds(self, topics: Iterable[str]) -> dict[tuple[str, int], tuple[int, int]]:
+        return {(name, 0): (0, len(self.topics_held[name])) for name in topics if name in self.topics_held}
+
     def read(self, topics: Iterable[str], since: Mapping[tuple[str, int], int] | None = None) -> Iterator[Record]:
         for topic in topics:
-            yield from self.topics_held[topic]
+            yield from self.topics_held.get(topic, ())
 
     def follow(self, topics: Iterable[str], since: int | None) -> Iterator[Record | None]:
         yield None

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from streams.codec.records import decode_receipt
-from streams.errors import BrokerUnavailable, DependencyError
+from streams.errors import BrokerUnavailable, ComplianceError, DependencyError
 from streams.kafka.producer import Out, TooLarge
 from streams.model import Disposition, Outcome, Run, Sealed, Stage
 from streams.worker.flight import Flight
@@ -52,7 +52,7 @@ class Flown:
     """A flight of batches over a sink, run to the end."""
 
     def __init__(self, sink: Topics, slots: int = 2) -> None:
-        self.failures: list[DependencyError] = []
+        self.failures: list[ComplianceError] = []
         outputs = Outputs(lambda short: f"t.{short}", lambda topic: 4, (), "w")
         self.flight = Flight(sink, outputs, slots, self.failures.append, lambda: 17)
 
