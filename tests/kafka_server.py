@@ -13,6 +13,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from streams.kafka.embedded import free_port
 
@@ -109,7 +110,7 @@ class KafkaServer:
         """The folder of its logs."""
         return self.folder / "data"
 
-    def __enter__(self) -> KafkaServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -23,6 +23,7 @@ from streams.client.config import Connection, Limits, Password
 from streams.client.report import Problem
 from streams.client.sync import Client
 from streams.errors import BrokerUnavailable
+from streams.kafka.reaching import reach
 from streams.kafka.reading import Publisher
 from streams.model.routing import record_key
 from streams.settings import Settings
@@ -206,6 +207,7 @@ def _open(chosen: Settings, topic: str, told: Told) -> Sending:
         logging.getLogger("kafka").setLevel(logging.INFO)  # at DEBUG it logs what it sends, which is in the clear here
         return Plain(Publisher(chosen.kafka), chosen.topics.prefix + topic, told)
     limits = Limits(max_bytes=256 * 1024 * 1024, max_age=60.0)
+    reach(chosen.kafka)
     client = Client(connection_of(chosen), prefix=chosen.topics.prefix, on_error=told.problem, limits=limits)
     if not client.wait_ready(READY_SECONDS):
         client.close(0.0)

@@ -252,7 +252,11 @@ class Admin:
             wanted.setdefault(drift.topic, {})[drift.kind] = drift.expected
         if wanted:
             with self._answers("set the settings of topics"):
-                self._client.alter_configs([ConfigResource("TOPIC", name, configs) for name, configs in wanted.items()])
+                resources = [ConfigResource("TOPIC", name, configs) for name, configs in wanted.items()]
+                answers = self._client.alter_configs(resources)["topic"].values()
+                # The library tells what was refused, and does not raise it.
+                if refused := [answer for answer in answers if answer != "OK"]:
+                    raise KafkaError(refused[0])
 
     def committed(self, topics: Iterable[str]) -> dict[Place, dict[str, int]]:
         """By partition of these topics, the committed offset of every group that has one."""

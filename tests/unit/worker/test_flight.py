@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from streams.codec.records import decode_receipt
-from streams.errors import BrokerUnavailable, ComplianceError, DependencyError
+from streams.errors import BrokerUnavailable, ComplianceError
 from streams.kafka.producer import Out, TooLarge
 from streams.model import Disposition, Outcome, Run, Sealed, Stage
 from streams.worker.flight import Flight
@@ -61,8 +61,8 @@ class Flown:
         await self.flight.landed()
 
 
-def fly(sink: Topics, outcomes: list[Outcome[Sealed]], *missing: Run) -> tuple[Landing, list[DependencyError]]:
-    async def run() -> tuple[Landing, list[DependencyError]]:
+def fly(sink: Topics, outcomes: list[Outcome[Sealed]], *missing: Run) -> tuple[Landing, list[ComplianceError]]:
+    async def run() -> tuple[Landing, list[ComplianceError]]:
         flown, landing = Flown(sink), Landing(sink, *missing)
         await flown.fly(landing, outcomes)
         return landing, flown.failures
