@@ -34,6 +34,7 @@ __all__ = [
     "parse",
 ]
 
+_HOST_PORT = r"^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):[0-9]{1,5}$"
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
 
 
@@ -93,10 +94,38 @@ class VaultSettings(_Group):
     control_socket: Path | None = Field(
         None, description="Socket for janitor and administrators; default: DIRECTORY/control.sock."
     )
+    listen: str | None = Field(
+        None, pattern=_HOST_PORT, description="host:port where the vault also serves over TLS; default: nowhere."
+    )
+    url: str | None = Field(
+        None,
+        pattern="^https://[^/]+:[0-9]{1,5}$",
+        description="https://host:port where clients reach the vault; default: over the sockets.",
+    )
+    ca_file: Path | None = Field(None, description="CA certificate (PEM) of the vault's own authority, for both sides.")
+    cert_file: Path | None = Field(None, description="This process's certificate (PEM) between vault and clients.")
+    key_file: Path | None = Field(None, description="Private key of that certificate (PEM).")
+    workers: tuple[str, ...] = Field((), description="Common names of certificates that may ask what workers may.")
+    controllers: tuple[str, ...] = Field(
+        (), description="Common names of certificates that may ask what janitor and administrators may."
+    )
     day_life_hours: int = Field(30 * 24 - 4, ge=1, le=30 * 24 - 1, description="A day key's life from its day's start.")
     transit_standard_hours: int = Field(72, ge=1, le=72, description="Life of transit keys of class standard.")
     transit_no_storage_hours: int = Field(1, ge=1, le=24, description="Life of transit keys of class no_storage.")
     transit_rotation_minutes: int = Field(60, ge=1, le=1440, description="How often transit keys are made anew.")
+
+    @model_validator(mode="after")
+    def _a_network_needs_certificates(self) -> VaultSettings:
+        if self.listen is None and self.url is None:
+            return self
+        lacking = [name for name in ("ca_file", "cert_file", "key_file") if getattr(self, name) is None]
+        if lacking:
+            raise ValueError(f"{'listen' if self.listen else 'url'} needs {', '.join(lacking)}")
+        if self.listen is not None and not (self.workers or self.controllers):
+            raise ValueError("listen needs workers and controllers: the names of certificates that may ask")
+        if both := sorted({*self.workers} & {*self.controllers}):
+            raise ValueError(f"{', '.join(both)} in both workers and controllers: a certificate has one role")
+        return self
 
 
 class StorageSettings(_Group):

@@ -19,7 +19,8 @@ __all__ = ["command"]
 def command() -> None:
     """The process that holds private keys.
 
-    Run one a deployment; workers and the janitor reach it over Unix sockets in its folder (STREAMS_VAULT__DIRECTORY).
+    Run one a deployment; workers and the janitor reach it over Unix sockets in its folder (STREAMS_VAULT__DIRECTORY),
+    or over TLS with client certificates (STREAMS_VAULT__LISTEN; for clients STREAMS_VAULT__URL).
     """
 
 
@@ -45,7 +46,8 @@ def serve(metrics_port: int | None, end_lost: bool) -> int:
     worker, control = sockets(chosen.vault)
 
     def ready() -> None:
-        click.echo(f"vault: workers at {worker}, administration at {control}")
+        network = f", over TLS at {chosen.vault.listen}" if chosen.vault.listen else ""
+        click.echo(f"vault: workers at {worker}, administration at {control}{network}")
 
     told = asyncio.run(run(chosen, metrics_port, ready, end_lost))
     return 130 if told == signal.SIGINT else 0

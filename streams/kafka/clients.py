@@ -5,11 +5,10 @@ Needs none of the client libraries itself, so the SDK can import it with the bas
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
 from typing import Any, Protocol
 
-from streams.errors import SettingsError
+from streams.tls import client_context
 
 __all__ = ["Connection", "Secret", "aiokafka_arguments", "confluent_arguments", "kafka_python_arguments"]
 
@@ -79,7 +78,7 @@ def _arguments(connection: Connection) -> dict[str, Any]:
         "security_protocol": connection.security,
     }
     if connection.security != "PLAINTEXT":
-        found["ssl_context"] = _context(connection)
+        found["ssl_context"] = client_context("kafka", connection.ca_file, connection.cert_file, connection.key_file)
     if connection.security.startswith("SASL") and connection.password is not None:
         found["sasl_mechanism"] = connection.sasl_mechanism
         found["sasl_plain_username"] = connection.username
@@ -89,28 +88,3 @@ def _arguments(connection: Connection) -> dict[str, Any]:
 
 def _servers(connection: Connection) -> list[str]:
     return [server.strip() for server in connection.bootstrap.split(",")]
-
-
-def _context(connection: Connection) -> ssl.SSLContext:
-    """Verifies the broker's certificate and host name against the named authority, or the system's."""
-    for name in ("ca_file", "cert_file", "key_file"):
-        path = getattr(connection, name)
-        try:
-            if path is not None:
-                path.read_bytes()
-        except OSError as error:
-            raise SettingsError(f"kafka.{name} {path}: {error.strerror}") from None
-    try:
-        context = ssl.create_default_context(cafile=str(connection.ca_file) if connection.ca_file else None)
-    except (OSError, ssl.SSLError):
-        raise SettingsError(f"kafka.ca_file {connection.ca_file} holds no certificate: want a PEM file") from None
-    if connection.cert_file is not None:
-        try:
-            key = str(connection.key_file) if connection.key_file else None
-            context.load_cert_chain(str(connection.cert_file), key, password="")
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsError(
-                f"kafka.cert_file {connection.cert_file} and kafka.key_file {connection.key_file} cannot be used "
-                f"({type(error).__name__}): want a certificate and its key without a password, as PEM"
-            ) from None
-    return context

@@ -18,11 +18,11 @@ from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
 
 from streams.errors import AccessDenied, BrokerUnavailable, ComplianceError
 from streams.kafka.clients import Connection, kafka_python_arguments
+from streams.tls import fault
 
 __all__ = ["denied", "reach"]
 
 REACH_SECONDS = 5.0
-_EXPIRED, _OTHER_NAME = 10, 62  # OpenSSL's codes
 _FRAME = 1 << 16
 
 
@@ -66,7 +66,7 @@ def _sign_in(server: str, arguments: dict[str, Any], connection: Connection, sec
                 with arguments["ssl_context"].wrap_socket(plain, server_hostname=host) as safe:
                     _greet(_Talk(safe), host, arguments, connection)
     except ssl.SSLCertVerificationError as error:
-        raise BrokerUnavailable(f"Kafka at {server}: {_certificate(error, host)}") from None
+        raise BrokerUnavailable(f"Kafka at {server}: {fault(error, host, 'kafka')}") from None
     except SaslAuthenticationFailedError:
         raise AccessDenied(
             f"Kafka at {server} does not take the password of user {connection.username} "
@@ -83,14 +83,6 @@ def _sign_in(server: str, arguments: dict[str, Any], connection: Connection, sec
         raise BrokerUnavailable(
             f"nobody takes a connection at {connection.bootstrap}: is Kafka running, and is kafka.bootstrap right?"
         ) from None
-
-
-def _certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
-    if error.verify_code == _EXPIRED:
-        return "its certificate has expired: renew it"
-    if error.verify_code == _OTHER_NAME:
-        return f"its certificate is not for {host}: connect to the name that it is for"
-    return f"its certificate is not signed by the authority in kafka.ca_file ({error.verify_message})"
 
 
 class _SaidNo(Exception):

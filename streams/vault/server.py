@@ -1,10 +1,11 @@
-"""The vault as a process: HTTP on two Unix sockets, each for its owner's user alone.
+"""The vault as a process: HTTP on two Unix sockets, each for its owner's user alone; over TLS where that is set.
 
 - `worker.sock`: private transit keys and the digest key. No route here reaches an account's or a day's private half.
 - `control.sock`: rotation, endings, accounts, status, metrics: the janitor and administrators.
 
-Nothing that crosses either socket is content. Opening one stored event for a person is not offered yet, since it needs
-grants; its place is a third socket beside these two, over `opening.open_sealed`.
+A client names its cell, and one of another cell is refused. Nothing that crosses either socket is content. Opening one
+stored event for a person is not offered yet, since it needs grants; its place is a third socket beside these two, over
+`opening.open_sealed`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import fcntl
+import json
 import logging
 import os
 import signal
@@ -19,10 +21,11 @@ import socket
 import sqlite3
 import stat
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from streams import metrics
 from streams.codec.control import encode_key
@@ -31,6 +34,8 @@ from streams.errors import ConfigurationError, IntegrityError
 from streams.model import PublicKey
 from streams.settings import Settings, VaultSettings
 from streams.vault.harden import harden
+from streams.vault.link import CELL_HEADER
+from streams.vault.network import listen
 from streams.vault.service import Vault
 from streams.vault.store import SqliteStore
 
@@ -40,7 +45,6 @@ log = logging.getLogger(__name__)
 MIND_SECONDS = 60.0
 PROBE_SECONDS = 1.0
 _JSON = "application/json"
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def sockets(settings: VaultSettings) -> tuple[Path, Path]:
@@ -148,6 +152,20 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.json_response({"error": f"the vault failed: {type(error).__name__}"}, status=500)
 
 
+def _same_cell(cell: str) -> Middleware:
+    """Keeps off whoever means the vault of another cell: their keys would be mixed up."""
+
+    @web.middleware
+    async def look(request: web.Request, handler: Handler) -> web.StreamResponse:
+        theirs = request.headers.get(CELL_HEADER)
+        if request.path.startswith("/v1/") and theirs != cell:
+            told = f"this is the vault of cell {cell!r}, and you are of {theirs!r}: look at cell and at vault's place"
+            raise web.HTTPConflict(text=json.dumps({"error": told}), content_type=_JSON)
+        return await handler(request)
+
+    return look
+
+
 class _Lock:
     """Keeps a second vault off the same folder. The lock ends with the process, however it ends."""
 
@@ -189,9 +207,13 @@ async def serve(
         try:
             vault = Vault(store, chosen, lambda: time.time_ns() // 1_000_000)
             _recover(store, vault, keks, end_lost)
-            for path, routes in zip(sockets(chosen), (worker_routes(vault), control_routes(vault)), strict=True):
-                runners.append(await _listen(path, routes))
+            routes = {"workers": worker_routes(vault), "controllers": control_routes(vault)}
+            guards = [_guard, _same_cell(settings.cell)]
+            for path, some in zip(sockets(chosen), routes.values(), strict=True):
+                runners.append(await _listen(path, some, guards))
                 bound.append(path)
+            if chosen.listen is not None:
+                runners.append(await listen(chosen, routes, guards))
             if metrics_port is not None:
                 runners.append(await _listen_metrics(vault, metrics_port))
             return await _until_told(vault, ready)
@@ -285,8 +307,8 @@ def _make_way(path: Path) -> None:
             raise ConfigurationError(f"another process listens on {path}: stop it, or choose another path")
 
 
-async def _listen(path: Path, routes: list[web.RouteDef]) -> web.AppRunner:
-    app = web.Application(middlewares=[_guard], client_max_size=1 << 16)
+async def _listen(path: Path, routes: list[web.RouteDef], guards: Sequence[Middleware]) -> web.AppRunner:
+    app = web.Application(middlewares=guards, client_max_size=1 << 16)
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None)
     before = os.umask(0o177)

@@ -134,7 +134,8 @@ class Worker:
         self._follower = Follower(
             settings.kafka, {self._topic("accounts"): facts.account, self._topic("keys"): facts.key}
         )
-        async with VaultClient.of(settings) as vault, BatchProducer(settings.kafka) as producer:
+        vault = VaultClient.of(settings)
+        async with BatchProducer(settings.kafka) as producer:
             digest_key = await self._patiently(vault.digest_key)
             self._pass = self._make_pass(digest_key, detectors, policies, accounts, keys, vault)
             counts = await asyncio.to_thread(partition_counts, settings)

@@ -14,6 +14,7 @@ LAYERS = (
     "errors",
     "model",
     "settings",
+    "tls",
     "metrics",
     "written",
     "detect",
