@@ -114,8 +114,8 @@ def test_each_role_does_its_work_with_its_certificate(network: Network) -> None:
 def test_neither_role_may_do_what_the_other_may(network: Network) -> None:
     as_worker, as_janitor = network.authority.sign(WORKER), network.authority.sign(JANITOR)
     intruder = network.control(as_worker)
-    named = [partial(intruder.close_account, "acme"), partial(intruder.open_account, "acme")]
-    acts: list[Callable[[], object]] = [intruder.status, intruder.rotate, intruder.end_due, *named]
+    acts: list[Callable[[], object]] = [intruder.status, intruder.rotate, intruder.end_due]
+    acts += [partial(intruder.close_account, "acme"), partial(intruder.open_account, "acme")]
     for act in acts:
         with pytest.raises(AccessDenied, match=rf"'{WORKER}' may not ask .*: vault\.controllers does not name it"):
             act()

@@ -43,6 +43,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> list[RecordingClient]:
         return made[-1]
 
     monkeypatch.setattr(send, "Client", client)
+    monkeypatch.setattr(send, "reach", lambda connection: None)
     monkeypatch.setattr(send, "Publisher", FakePublisher)
     FakePublisher.published = []
     return made
