@@ -5,27 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer
-from confluent_kafka import TopicPartition as Part
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from confluent_kafka import Consumer
 from kafka.admin import (
     ACL,
-    ACLFilter,
     ACLOperation,
     ACLPermissionType,
     ACLResourcePatternType,
-    ConfigResource,
-    NewTopic,
     ResourcePattern,
-    ResourcePatternFilter,
     ResourceType,
 )
-from kafka.errors import AuthorizationError, KafkaError, TopicAuthorizationFailedError, for_code
 
 from streams.cli.send import connection_of
 from streams.client import AsyncClient, Client
@@ -33,12 +27,14 @@ from streams.demo.processes import until
 from streams.errors import AccessDenied
 from streams.kafka.acl_admin import AclAdmin, refuse_denied
 from streams.kafka.acls import GUARDED, Acl, Grant, acls_of
-from streams.kafka.clients import confluent_arguments, kafka_python_arguments
+from streams.kafka.clients import confluent_arguments
 from streams.kafka.reading import Publisher, Reader
 from streams.kafka.topics import TOPICS, topic_name
 from streams.lifecycle.receipts import check_receipts
 from streams.model import AREAS
 from streams.settings import parse
+from tests.certificates import Authority
+from tests.integration.acts import ACTS, ALLOWED, FORBIDDEN, REFUSALS, by_admin, everything_of, listed
 from tests.integration.secured import SECONDS, USERS, Secured, secured, variables
 from tests.kafka_server import KafkaServer
 from tests.secure_kafka import SUPER
@@ -168,138 +164,34 @@ def test_a_certificate_serves_in_place_of_a_password(worked: Secured) -> None:
             list(reader.read(["compliance.violations.child-safety"]))
 
 
-# -- what is forbidden -------------------------------------------------------------------------------------------------
-
-
-def read(settings: Any, topic: str) -> None:
-    # confluent-kafka tells a topic that is hidden from one without records, which kafka-python does not
-    consumer = Consumer(confluent_arguments(settings.kafka) | {"group.id": "none", "enable.auto.commit": False})
-    try:
-        consumer.assign([Part(topic, number, OFFSET_BEGINNING) for number in range(2)])
-        until(lambda: answered(consumer.poll(0.5)), 10, f"reading {topic}", lambda: None)
-    finally:
-        consumer.close()
-
-
-def answered(message: Any) -> bool:
-    if message is not None and message.error() is not None:
-        raise for_code(message.error().code())
-    return message is not None
-
-
-def write(settings: Any, topic: str) -> None:
-    producer = KafkaProducer(**kafka_python_arguments(settings.kafka), enable_idempotence=False)
-    try:
-        producer.send(topic, key=b"k", value=b"not allowed", partition=0).get(10)
-    finally:
-        producer.close()
-
-
-def by_admin(settings: Any, act: Callable[[Any], Any]) -> Any:
-    admin = KafkaAdminClient(**kafka_python_arguments(settings.kafka))
-    try:
-        return act(admin)
-    finally:
-        admin.close()
-
-
-def purge(settings: Any, topic: str) -> None:
-    by_admin(settings, lambda admin: admin.delete_records({TopicPartition(topic, 0): 1}))
-
-
-def delete(settings: Any, topic: str) -> None:
-    by_admin(settings, lambda admin: admin.delete_topics([topic]))
-
-
-def create(settings: Any, topic: str) -> None:
-    by_admin(settings, lambda admin: admin.create_topics([NewTopic(topic, 1, 1)]))
-
-
-def keep_longer(settings: Any, topic: str) -> None:
-    resource = ConfigResource("TOPIC", topic, {"retention.ms": "-1"})
-    answers = by_admin(settings, lambda admin: admin.alter_configs([resource]))
-    if (told := answers["topic"][topic]) != "OK":
-        raise TopicAuthorizationFailedError(told) if "TopicAuthorizationFailed" in told else KafkaError(told)
-
-
-def join(settings: Any, group: str) -> None:
-    consumer = KafkaConsumer(**kafka_python_arguments(settings.kafka), group_id=group)
-    try:
-        consumer.subscribe(["compliance.receipts"])
-        until(lambda: bool(consumer.assignment()) or consumer.poll(500) is None, 10, f"joining {group}", lambda: None)
-    finally:
-        consumer.close(autocommit=False)
-
-
-def permit(settings: Any, topic: str) -> None:
-    pattern = ResourcePattern(ResourceType.TOPIC, topic)
-    acl = ACL("User:stranger", "*", ACLOperation.READ, ACLPermissionType.ALLOW, pattern)
-    failed = by_admin(settings, lambda admin: admin.create_acls([acl]))["failed"]
-    if failed:
-        raise failed[0]
-
-
-ACTS: dict[str, Callable[[Any, str], None]] = {
-    one.__name__: one for one in (read, write, purge, delete, create, keep_longer, join, permit)
-}
-FORBIDDEN = """
-application: read intake; read tagged; read receipts; read violations.malware; write tagged; write keys; write accounts
-application: write violations.malware; write receipts; write intake.plain; purge intake; join compliance-worker
-plain_producer: write intake; write signals; read intake.plain; read accounts; read keys; purge intake.plain
-worker: purge intake; purge intake.plain; purge tagged; delete intake; delete tagged; read tagged; read receipts
-worker: read violations.child-safety; read dead-letter; read ledger; write intake; write keys; write accounts
-worker: keep_longer tagged; keep_longer intake; permit tagged; join trust-safety; create new
-janitor: read tagged; read intake; read intake.plain; read violations.malware; write accounts; write receipts
-janitor: purge tagged; purge receipts; delete tagged; keep_longer intake; join compliance-worker; permit tagged
-vault: read keys; write keys; read intake; read tagged; write intake
-administrator: read tagged; read intake; read violations.child-safety; write keys; write tagged; write receipts
-administrator: purge intake; delete tagged; permit tagged; join compliance-worker; create elsewhere
-auditor: read tagged; read dead-letter; read violations.malware; write receipts; keep_longer receipts; permit tagged
-operator: read tagged; read intake; write dead-letter; purge intake; keep_longer tagged; permit tagged
-all_areas: read violations.child-safety; read tagged; read shadow; write violations.malware; purge violations.malware
-all_areas: join compliance-worker; join compliance-worker-rates; join child-protection; permit tagged
-some_areas: read violations.adult; read violations.child-safety; join trust-safety
-child_safety: read violations.malware; read tagged
-ledger: read tagged; write ledger; read violations.malware
-stranger: read violations.malware; write intake.plain; read accounts; read keys; join stranger; permit tagged
-"""
-
-
-def acts() -> Iterator[Any]:
-    for line in FORBIDDEN.strip().splitlines():
-        role, told = line.split(": ")
-        for act in told.split("; "):
-            name, subject = act.split()
-            yield pytest.param(role, name, subject, id=f"{role}-{name}-{subject}")
-
-
-@pytest.mark.parametrize(("role", "act", "subject"), list(acts()))
+@pytest.mark.parametrize(("role", "act", "subject"), list(listed(FORBIDDEN)))
 def test_what_a_role_must_not_do_is_refused(worked: Secured, role: str, act: str, subject: str) -> None:
-    full = subject if act == "join" else f"compliance.{subject}" if subject != "elsewhere" else subject
-    with pytest.raises(AuthorizationError):
-        ACTS[act](worked.settings(role), full)
+    with pytest.raises(REFUSALS[act]):
+        ACTS[act](worked.settings(role), full_name(act, subject))
 
 
-@pytest.mark.parametrize("act", sorted(set(ACTS) - {"create", "delete"}))
-def test_the_very_acts_succeed_where_they_are_allowed(worked: Secured, act: str) -> None:
-    """So a refusal above is a refusal of the authorizer's, not a mistake in the act."""
-    settings = worked.settings(SUPER)
-    ACTS[act](settings, "some-group" if act == "join" else "compliance.violations.malware")
-    if act == "keep_longer":
-        refused = worked.run("auditor", "topics", "apply")
-        assert "does not allow user auditor to set the settings of topics" in refusal(refused, 2)
-        assert worked.run("administrator", "topics", "apply").returncode == 0
-    if act == "permit":
-        assert (
-            "too much: User:stranger: allow read on topic"
-            in worked.run("auditor", "topics", "check", "--acls", str(worked.acls)).stdout
-        )
-        by_admin(settings, lambda admin: admin.delete_acls([everything_of("User:stranger")]))
+@pytest.mark.parametrize(("role", "act", "subject"), list(listed(ALLOWED)))
+def test_the_same_act_succeeds_where_it_is_allowed(worked: Secured, role: str, act: str, subject: str) -> None:
+    ACTS[act](worked.settings(role), full_name(act, subject))
 
 
-def everything_of(principal: str) -> ACLFilter:
-    anything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
-    return ACLFilter(principal, None, ACLOperation.ANY, ACLPermissionType.ANY, anything)
+def full_name(act: str, subject: str) -> str:
+    return subject if act == "join" or subject == "elsewhere" else f"compliance.{subject}"
+
+
+def test_what_those_acts_changed_is_named_and_mended(worked: Secured) -> None:
+    check = ("topics", "check", "--acls", str(worked.acls))
+    ACTS["keep_longer"](worked.settings(SUPER), "compliance.shadow")
+    ACTS["permit"](worked.settings(SUPER), "compliance.shadow")
+    told = worked.run("auditor", *check)
+    assert told.returncode == 1
+    assert "keeps records longer than promised" in told.stdout
+    assert "too much: User:stranger: allow read on topic compliance.shadow" in told.stdout
+    refused = worked.run("auditor", "topics", "apply")
+    assert "does not allow user auditor to set the settings of topics" in refusal(refused, 2)
+    assert worked.run("administrator", "topics", "apply").returncode == 0
+    by_admin(worked.settings(SUPER), lambda admin: admin.delete_acls([everything_of("User:stranger")]))
+    assert worked.run("auditor", *check).returncode == 0
 
 
 @pytest.mark.parametrize("role", sorted(USERS))
@@ -416,10 +308,6 @@ def test_an_sdk_with_a_wrong_password_says_why_it_does_not_send(worked: Secured)
 
 
 def test_a_certificate_of_another_authority_or_past_its_end_is_not_taken(worked: Secured, tmp_path: Path) -> None:
-    from datetime import timedelta
-
-    from tests.certificates import Authority
-
     good = worked.kafka.holder(USERS["auditor"])
     for pair in (
         Authority(tmp_path, "others").sign("auditor"),
