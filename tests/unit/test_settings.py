@@ -121,3 +121,23 @@ def test_secrets_are_masked_in_every_repr() -> None:
 def test_a_process_is_given_its_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMS_CELL", "around")
     assert parse({"STREAMS_REGION": "eu"}).cell == Settings.model_fields["cell"].default
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('listen = "127.0.0.1:9443"', "listen needs ca_file, cert_file, key_file"),
+        ('url = "https://vault:9443"\nca_file = "ca"', "url needs cert_file, key_file"),
+        ('url = "http://vault:9443"', "String should match pattern"),
+        ('listen = "9443"', "String should match pattern"),
+        ('listen = "v:1"\nca_file = "a"\ncert_file = "b"\nkey_file = "c"', "listen needs workers and controllers"),
+        (
+            'listen = "v:1"\nca_file = "a"\ncert_file = "b"\nkey_file = "c"\nworkers = ["x"]\ncontrollers = ["x"]',
+            "x in both workers and controllers: a certificate has one role",
+        ),
+    ],
+)
+def test_a_vault_on_the_network_needs_certificates_and_names(tmp_path: Path, text: str, said: str) -> None:
+    (found,) = mistakes(written(tmp_path, f"[vault]\n{text}\n"))
+    assert said in found
+    assert found.startswith("vault")
