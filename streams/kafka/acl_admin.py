@@ -19,7 +19,7 @@ from kafka.errors import AuthorizationError, KafkaError, TopicAuthorizationFaile
 
 from streams.errors import AccessDenied
 from streams.kafka.acls import ANY, Acl, Grant, acls_of, own_groups
-from streams.kafka.admin import Admin
+from streams.kafka.admin import Admin, NotSupported
 from streams.kafka.topics import all_names
 from streams.settings import Settings
 
@@ -40,7 +40,9 @@ class AclAdmin(Admin):
     """Administration of permissions. Needs describe on the cluster to look, and alter on it to add."""
 
     def there(self) -> list[Acl]:
-        """All permissions that Kafka holds, whosever they are."""
+        """All permissions that Kafka holds, whosever they are; `NotSupported` where it has no authorizer."""
+        if self.features().embedded:
+            raise NotSupported("the embedded broker knows no permissions: everybody may do everything there")
         everything = ACLFilter(
             None,
             None,

@@ -47,7 +47,7 @@ def denied(error: BaseException, connection: Connection, what: str) -> AccessDen
         return None
     return AccessDenied(
         f"Kafka at {connection.bootstrap} does not allow {_who(connection)} to {what}: "
-        "streams topics check --acls FILE tells what is missing"
+        "streams topics check --acls FILE, by an auditor, tells what is missing"
     )
 
 
@@ -74,7 +74,7 @@ def _sign_in(server: str, arguments: dict[str, Any], connection: Connection, sec
         ) from None
     except _SaidNo as said:
         raise AccessDenied(f"Kafka at {server} {said}") from None
-    except (ssl.SSLError, KafkaError) as error:
+    except (ssl.SSLError, ConnectionResetError, KafkaError, struct.error) as error:
         raise BrokerUnavailable(
             f"Kafka at {server} breaks off ({type(error).__name__}): "
             f"is this the port for {connection.security}, and is it Kafka?"
@@ -113,7 +113,7 @@ def _greet(talk: _Talk, host: str, arguments: dict[str, Any], connection: Connec
     # it.
     try:
         talk.ask(ApiVersionsRequest(version=0))
-    except (ssl.SSLError, ConnectionError, struct.error):
+    except ssl.SSLError:
         raise _SaidNo(_refusal(connection)) from None
     if connection.security == "SASL_SSL":
         _authenticate(talk, host, arguments)
@@ -121,7 +121,7 @@ def _greet(talk: _Talk, host: str, arguments: dict[str, Any], connection: Connec
 
 def _refusal(connection: Connection) -> str:
     if connection.cert_file is None:
-        return "breaks off: it may want a client certificate; set kafka.cert_file and kafka.key_file"
+        return "wants a client certificate: set kafka.cert_file and kafka.key_file"
     return (
         f"does not take the certificate in {connection.cert_file}: "
         "is it signed by an authority that the broker trusts, and not expired?"

@@ -144,7 +144,7 @@ class Reader:
         if hidden := _hidden(self._settings, wanted - there):
             raise AccessDenied(
                 f"Kafka at {self._settings.bootstrap} does not let us see {', '.join(hidden)}: "
-                "streams topics check --acls FILE tells what is missing"
+                "streams topics check --acls FILE, by an auditor, tells what is missing"
             )
         return [
             TopicPartition(topic, partition)

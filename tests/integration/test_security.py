@@ -23,14 +23,16 @@ from kafka.admin import (
 
 from streams.cli.send import connection_of
 from streams.client import AsyncClient, Client
-from streams.demo.processes import until
+from streams.demo.processes import Processes, fetch, until
 from streams.errors import AccessDenied
 from streams.kafka.acl_admin import AclAdmin, refuse_denied
 from streams.kafka.acls import GUARDED, Acl, Grant, acls_of
 from streams.kafka.clients import confluent_arguments
+from streams.kafka.embedded import free_port
 from streams.kafka.reading import Publisher, Reader
 from streams.kafka.topics import TOPICS, topic_name
 from streams.lifecycle.receipts import check_receipts
+from streams.metrics import samples
 from streams.model import AREAS
 from streams.settings import parse
 from tests.certificates import Authority
@@ -253,6 +255,20 @@ def test_a_broker_without_an_authorizer_is_named(kafka: KafkaServer, worked: Sec
     assert "has no authorizer" in told.stderr
 
 
+def test_a_worker_takes_its_share_by_certificate(worked: Secured) -> None:
+    port = free_port()
+    more = variables(worked.kafka.holder(USERS["worker"])) | {"STREAMS_WORKER__HTTP_PORT": str(port)}
+    page = f"http://127.0.0.1:{port}"
+    with Processes(worked.environment("worker") | more, worked.folder / "holder") as processes:
+        processes.start("worker")
+        processes.until_served(f"{page}/readyz", SECONDS, "the worker's start")
+        until(lambda: assigned(fetch(f"{page}/metrics")[1]) > 0, SECONDS, "its share", processes.check)
+
+
+def assigned(page: str) -> float:
+    return sum(value for name, _, value in samples(page) if name == "streams_assigned_partitions")
+
+
 # -- mistakes ----------------------------------------------------------------------------------------------------------
 
 ELSEWHERE = {"STREAMS_WORKER__HTTP_PORT": "0"}  # a worker runs already
@@ -319,4 +335,4 @@ def test_a_certificate_of_another_authority_or_past_its_end_is_not_taken(worked:
     none = variables(good.model_copy(update={"cert_file": None, "key_file": None}))
     names = ("STREAMS_KAFKA__CERT_FILE", "STREAMS_KAFKA__KEY_FILE")
     assert not set(names) & set(none)
-    assert "it may want a client certificate" in refusal(worked.run("auditor", "topics", "check", more=none), 2)
+    assert "wants a client certificate" in refusal(worked.run("auditor", "topics", "check", more=none), 2)

@@ -8,6 +8,7 @@ import pytest
 from kafka.admin import ConfigResource, KafkaAdminClient
 
 from streams.errors import BrokerUnavailable, DriftError
+from streams.kafka.acl_admin import AclAdmin
 from streams.kafka.admin import Admin, NotSupported, apply, check, partition_counts, refuse_drift
 from streams.kafka.embedded import EmbeddedBroker
 from streams.kafka.topics import TOPICS, topic_name
@@ -72,6 +73,8 @@ def test_embedded_says_what_it_cannot_do(broker: EmbeddedBroker, tmp_path: Path)
         assert admin.features().embedded
         with pytest.raises(NotSupported, match="cannot delete records"):
             admin.purge({("any", 0): 1})
+    with AclAdmin(settings) as admin, pytest.raises(NotSupported, match="knows no permissions"):
+        admin.check_acls([])
 
 
 def test_a_broker_that_is_not_there_is_named(tmp_path: Path) -> None:
