@@ -46,9 +46,9 @@ def kill_workers(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
     supervisor = trial.workers(2)
     for _ in range(turns):
         trial.wait(3)
-        before, since = trial.committed(), time.monotonic()
+        ends, since = trial.ends(), time.monotonic()
         os.kill(trial.choose.choice(trial.victims(supervisor)), signal.SIGKILL)
-        trial.recover(since, before)
+        trial.recover(since, ends)
     return trial.finish()
 
 
@@ -58,10 +58,10 @@ def stop_and_go_on(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
     for _ in range(turns):
         trial.wait(2)
         victim = trial.choose.choice(trial.victims(supervisor))
-        before, since = trial.committed(), time.monotonic()
+        ends, since = trial.ends(), time.monotonic()
         os.kill(victim, signal.SIGSTOP)
         try:
-            trial.recover(since, before)
+            trial.recover(since, ends)
             time.sleep(max(0.0, PAST_SESSION - (time.monotonic() - since)))
         finally:
             os.kill(victim, signal.SIGCONT)
@@ -72,12 +72,12 @@ def rebalance_storm(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
     """Workers come and go before the group has settled."""
     trial.workers(1)
     for turn in range(turns):
-        before, since = trial.committed(), time.monotonic()
+        ends, since = trial.ends(), time.monotonic()
         guest = trial.processes.start("worker", "--index", str(2 + turn % 2))
         trial.wait(6)
         trial.processes.end(guest, trial.choose.choice([signal.SIGTERM, signal.SIGKILL]))
         if turn == turns - 1:
-            trial.recover(since, before)
+            trial.recover(since, ends)
     return trial.finish()
 
 
@@ -86,11 +86,11 @@ def restart_broker(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
     trial.workers(2)
     for _ in range(turns):
         trial.wait(3)
-        before, since = trial.committed(), time.monotonic()
+        ends, since = trial.ends(), time.monotonic()
         kafka.kill()
         time.sleep(BROKER_GONE)
         kafka.start()
-        trial.recover(since, before)
+        trial.recover(since, ends)
     return trial.finish()
 
 
@@ -103,11 +103,11 @@ def lose_vault(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
         time.sleep(3)
         vault.send_signal(signal.SIGCONT)
         trial.processes.end(vault, signal.SIGKILL)
-        before, since = trial.committed(), time.monotonic()
+        ends, since = trial.ends(), time.monotonic()
         guest = trial.processes.start("worker", "--index", "2")  # it has to wait for the vault's keys
         time.sleep(VAULT_GONE)
         trial.processes.start("vault", "serve")
-        trial.recover(since, before)
+        trial.recover(since, ends)
         trial.processes.end(guest)
     return trial.finish()
 
@@ -130,12 +130,12 @@ def remove_output(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
     for _ in range(turns):
         trial.wait(2)
         admin = KafkaAdminClient(**kafka_python_arguments(trial.deployment.settings.kafka))
-        since, before = time.monotonic(), trial.committed()
+        ends, since = trial.ends(), time.monotonic()
         admin.delete_topics([name])
         admin.close()
         until(lambda: "failed" in trial.log("worker"), WAIT, "a worker's word about the missing topic", lambda: None)
         apply(trial.deployment.settings)
-        trial.recover(since, before)
+        trial.recover(since, ends)
     return trial.finish()
 
 

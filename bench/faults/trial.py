@@ -109,18 +109,23 @@ class Trial:
         group = self.deployment.settings.worker.group
         return {(place[0], place[1]): groups[group] for place, groups in found.items() if group in groups}
 
-    def recover(self, since: float, before: Mapping[tuple[str, int], int]) -> None:
-        """Wait until every partition's commit has moved on, and note how long after the fault that was."""
-        until(lambda: self._moved(before), RECOVERY_SECONDS, "work on every partition after a fault", lambda: None)
+    def ends(self) -> dict[tuple[str, int], int]:
+        """The ends of all partitions of `intake`."""
+        with Reader(self.deployment.settings.kafka) as reader:
+            return {place: end for place, (_, end) in reader.bounds([self.topic("intake")]).items()}
+
+    def recover(self, since: float, ends: Mapping[tuple[str, int], int]) -> None:
+        """Wait until all that was there at a fault is committed, and note how long after the fault that was."""
+        until(lambda: self._committed(ends), RECOVERY_SECONDS, "a commit of all that was there", lambda: None)
         self.recoveries.append(time.monotonic() - since)
 
-    def _moved(self, before: Mapping[tuple[str, int], int]) -> bool:
+    def _committed(self, ends: Mapping[tuple[str, int], int]) -> bool:
         pause()
         try:
             now = self.committed()
         except DependencyError:
             return False
-        return not self.sending or all(now.get(place, -1) > offset for place, offset in before.items())
+        return all(now.get(place, 0) >= end for place, end in ends.items())
 
     def topic(self, short: str) -> str:
         """The full name of a topic."""

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from streams.codec.intake import Intake
+from streams.codec.intake import Intake, Way
 from streams.detect import load_detectors
 from streams.kafka.admin import partition_counts
 from streams.kafka.follow import Follower
@@ -66,23 +66,21 @@ class Core:
 
 async def _prepared(settings: Settings) -> Pass:
     accounts, keys = Accounts(default=settings.storage.default_mode), PublicKeys()
-    opener = TransitOpener()
-    async with VaultClient.of(settings) as vault:
-        for key_id in await _follow_once(settings, FactTaker(accounts, keys)):
-            answer = await vault.transit_key(key_id)
-            if answer.private is not None:
-                opener.put(key_id, answer.private, answer.end)
-        return Pass(
-            intake=Intake(
-                settings.cell, await vault.digest_key(), 8 << 20, {topic_name(settings.topics, "intake"): "sealed"}
-            ),
-            opener=opener,
-            sealer=StorageSealer(settings.region),
-            rules=Rules(load_detectors(), load_policies(), accounts, settings.region),
-            keys=keys,
-            source=_NoMore(),
-            now_ms=lambda: int(time.time() * 1000),
-        )
+    opener, vault = TransitOpener(), VaultClient.of(settings)
+    for key_id in await _follow_once(settings, FactTaker(accounts, keys)):
+        answer = await vault.transit_key(key_id)
+        if answer.private is not None:
+            opener.put(key_id, answer.private, answer.end)
+    sources: dict[str, Way] = {topic_name(settings.topics, "intake"): "sealed"}
+    return Pass(
+        intake=Intake(settings.cell, await vault.digest_key(), 8 << 20, sources),
+        opener=opener,
+        sealer=StorageSealer(settings.region),
+        rules=Rules(load_detectors(), load_policies(), accounts, settings.region),
+        keys=keys,
+        source=_NoMore(),
+        now_ms=lambda: int(time.time() * 1000),
+    )
 
 
 class _NoMore:
