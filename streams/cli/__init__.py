@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "score": "Score JSON Lines by category. No Kafka needed.",
     "policy": "Check a policy, and explain a decision.",
     "receipts": "Check that every offset is accounted for.",
+    "doctor": "What is wrong with a deployment, and what to do.",
 }
 
 

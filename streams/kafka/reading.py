@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
@@ -19,7 +19,7 @@ from streams.kafka.reaching import denied, reach
 from streams.model.record import Record
 from streams.settings import KafkaSettings
 
-__all__ = ["Placed", "Publisher", "Reader"]
+__all__ = ["Placed", "Publisher", "Reader", "broker_answers", "record_of"]
 
 POLL_MS = 250
 ANSWER_MS = 10_000
@@ -34,7 +34,7 @@ class Placed(NamedTuple):
 
 
 @contextmanager
-def _broker(settings: KafkaSettings) -> Iterator[None]:
+def broker_answers(settings: KafkaSettings) -> Iterator[None]:
     """Turn errors of the library, which may carry what they were given, into ours."""
     try:
         yield
@@ -56,7 +56,7 @@ class Reader:
         self._settings = settings
         self._embedded: bool | None = None
         reach(settings)
-        with _broker(settings):
+        with broker_answers(settings):
             self._consumer: Any = KafkaConsumer(
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
@@ -64,7 +64,7 @@ class Reader:
                 **kafka_python_arguments(settings),
             )
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -78,12 +78,12 @@ class Reader:
 
     def topics(self, pattern: str) -> list[str]:
         """The names of topics that match a regular expression as a whole, sorted."""
-        with _broker(self._settings):
+        with broker_answers(self._settings):
             return sorted(name for name in self._consumer.topics() if re.fullmatch(pattern, name))
 
     def bounds(self, topics: Iterable[str]) -> dict[tuple[str, int], tuple[int, int]]:
         """First offset and end of every partition; topics that are not there are left out."""
-        with _broker(self._settings):
+        with broker_answers(self._settings):
             parts = self._parts(topics)
             if not parts:
                 return {}
@@ -98,16 +98,16 @@ class Reader:
 
         `since` names offsets to begin at, for partitions that were read before.
         """
-        with _broker(self._settings):
+        with broker_answers(self._settings):
             ends = self._assign(topics, since=0, offsets=since)
         left = {part for part, (start, end) in ends.items() if end > start}
         moved = monotonic()
         while left:
-            with _broker(self._settings):
+            with broker_answers(self._settings):
                 taken = self._consumer.poll(timeout_ms=POLL_MS, max_records=10_000)
                 done = {part for part in left if self._consumer.position(part) >= ends[part][1]}
             for part, records in taken.items():
-                yield from (_record(record) for record in records if record.offset < ends[part][1])
+                yield from (record_of(record) for record in records if record.offset < ends[part][1])
             if taken or done:
                 moved = monotonic()
             elif monotonic() - moved > STUCK_SECONDS:
@@ -120,13 +120,13 @@ class Reader:
         `since` is a time in ms from which records are shown; 0 is the beginning, None the end. Where the broker has
         no index of times (the embedded one), the topic is read from its beginning and older records are left out.
         """
-        with _broker(self._settings):
+        with broker_answers(self._settings):
             self._assign(topics, since)
         while True:
-            with _broker(self._settings):
+            with broker_answers(self._settings):
                 taken = self._consumer.poll(timeout_ms=POLL_MS, max_records=1_000)
             for records in taken.values():
-                yield from (_record(record) for record in records if not since or record.timestamp >= since)
+                yield from (record_of(record) for record in records if not since or record.timestamp >= since)
             yield None
 
     def _is_embedded(self) -> bool:
@@ -185,7 +185,7 @@ class Publisher:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         reach(settings)
-        with _broker(settings):
+        with broker_answers(settings):
             self._producer: Any = KafkaProducer(
                 acks="all", bootstrap_timeout_ms=UNTIL_REACHED_MS, **kafka_python_arguments(settings)
             )
@@ -250,7 +250,8 @@ def _fetched_ends(settings: KafkaSettings, told: Mapping[TopicPartition, int]) -
         consumer.close()
 
 
-def _record(record: Any) -> Record:
+def record_of(record: Any) -> Record:
+    """A record of the library's as ours."""
     return Record(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value)
 
 

@@ -27,6 +27,7 @@ LAYERS = (
     "lifecycle",
     "client",
     "demo",
+    "doctor",
     "cli",
 )
 CORE = ("model", "written", "detect", "policy", "pipeline")
