@@ -88,16 +88,18 @@ def _lost(number: int) -> Remark:
 
 def _deadline(record: Record, short: str, keys: Mapping[str, PublicKey | None]) -> Deadline:
     row = topic(short)
-    if short == "intake":
-        try:
-            _, sealed = decode_sealed_event(record.value or b"", Digester(b""))
-        except RecordError:
-            pass  # a worker will make a dead letter of it; until then the topic's retention holds for it
-        else:
-            key = keys.get(sealed.key)
-            if key is not None:
-                return Deadline(0 if key.ended else key.end, max(1, key.end - key.seal_from), f"key {key.key_id}")
-    return Deadline(record.timestamp + row.retention, row.retention, f"retention of {record.topic}")
+    key = keys.get(_transit_key(record)) if short == "intake" else None
+    if key is None:
+        return Deadline(record.timestamp + row.retention, row.retention, f"retention of {record.topic}")
+    return Deadline(0 if key.ended else key.end, max(1, key.end - key.seal_from), f"key {key.key_id}")
+
+
+def _transit_key(record: Record) -> str:
+    """The id of the key that a record is sealed to; no id at all for what a worker will make a dead letter of."""
+    try:
+        return decode_sealed_event(record.value or b"", Digester(b""))[1].key
+    except RecordError:
+        return ""
 
 
 def judge_lag(
