@@ -77,6 +77,7 @@ class Code(StrEnum):
     PLAIN_BREACH = "plain_breach"
     # processing or delivery failed for this record alone: dead_letter
     PROCESS_FAILED = "process_failed"
+    SKIPPED = "skipped"  # by `streams skip`: nobody has read it
     OUTPUT_TOO_LARGE = "output_too_large"
     # offsets without a record
     LOG_START_AHEAD = "log_start_ahead"  # lost

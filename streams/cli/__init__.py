@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "score": "Score JSON Lines by category. No Kafka needed.",
     "policy": "Check a policy, and explain a decision.",
     "receipts": "Check that every offset is accounted for.",
+    "skip": "Let workers go past a record that cannot be processed.",
     "doctor": "What is wrong with a deployment, and what to do.",
 }
 

@@ -86,7 +86,10 @@ def _show(report: Report) -> None:
     if report.unreadable:
         console.print(f"{report.unreadable} receipts cannot be read", style="bold red")
     verdict = "every offset is accounted for" if report.ok else "NOT every offset is accounted for, once"
-    console.print(verdict, style="green" if report.ok else "bold red")
+    if report.skipped:
+        verdict += f"; {report.skipped} of them skipped, and not processed"
+    style = "yellow" if report.skipped else "green"
+    console.print(verdict, style=style if report.ok else "bold red")
 
 
 def _findings(one: SourceReport) -> list[str]:
@@ -104,6 +107,10 @@ def _findings(one: SourceReport) -> list[str]:
         lines.append(f"{where}: {one.uncompared} repeats lie so far back that their endings were not compared")
     if one.beyond:
         lines.append(f"{where}: receipts for {one.beyond} offsets behind the end of the log: was the topic made anew?")
+    if one.skipped:
+        named = ", ".join(map(str, one.skipped[:10]))
+        more = f" and {len(one.skipped) - 10} more" if len(one.skipped) > 10 else ""
+        lines.append(f"{where}: skipped by hand, not processed: {named}{more}")
     if one.malformed:
         lines.append(f"{where}: {one.malformed} impossible runs of offsets")
     return lines

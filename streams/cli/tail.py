@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-KINDS = ("violations", "shadow", "tagged", "receipts", "dead-letter", "counts", "ledger", "accounts", "keys")
+KINDS = ("violations", "shadow", "tagged", "receipts", "dead-letter", "counts", "ledger", "accounts", "keys", "skips")
 _CLOSED = Area.CHILD_SAFETY.value  # shown to those only who name it
 _TOUCHES = 50  # from this score on a tagged event belongs to an area, also where no rule matched
 _SPAN = re.compile(r"(\d+)([smhd])")
@@ -74,7 +74,8 @@ def command(
     stop_at_end: bool,
     as_json: bool,
 ) -> int:
-    """Watch violations, shadow violations, tagged events, receipts, dead letters, counts, the ledger, accounts or keys.
+    """Watch violations, shadow violations, tagged events, receipts, dead letters, counts, the ledger, accounts, keys or
+    skips.
 
     One line a record, and never content. Child safety is not shown unless it is named: --area child-safety.
     Ctrl-C ends it.
@@ -258,6 +259,13 @@ def _key(value: bytes) -> Line:
     return Line(f"{one.key_id}  {one.kind.value}  {scope}  {state}", "dim" if one.ended else "", plain(one))
 
 
+def _skip(value: bytes) -> Line:
+    from streams.codec.records import decode_skip
+
+    one = decode_skip(value)
+    return Line(f"{one.topic}/{one.partition}:{one.offset}  by {one.by}  {one.reason}", "yellow", plain(one))
+
+
 _SHOW: dict[str, Callable[[bytes], Line]] = {
     "violations": _violation,
     "shadow": _violation,
@@ -268,6 +276,7 @@ _SHOW: dict[str, Callable[[bytes], Line]] = {
     "ledger": _ledger,
     "accounts": _account,
     "keys": _key,
+    "skips": _skip,
 }
 
 

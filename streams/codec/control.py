@@ -1,4 +1,4 @@
-"""Accounts and public keys: what the compacted topics hold."""
+"""Accounts, public keys and skips: what workers follow."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from msgspec.structs import asdict
 
 from streams.codec.framing import frame, unframe
 from streams.errors import Code, InvalidEvent
-from streams.model import Account, AccountState, KeyKind, PublicKey, StorageMode, TransitClass
+from streams.model import Account, AccountState, KeyKind, PublicKey, Skip, StorageMode, TransitClass
 
-__all__ = ["decode_account", "decode_key", "encode_account", "encode_key"]
+__all__ = ["decode_account", "decode_key", "decode_skip", "encode_account", "encode_key", "encode_skip"]
 
 KEY_BYTES = 32
 
@@ -51,3 +51,24 @@ def decode_key(value: bytes) -> PublicKey:
     if lacking or len(raw["public"]) != KEY_BYTES:
         raise InvalidEvent(Code.INVALID_VALUE)
     return PublicKey(**{**raw, "kind": kind, "transit_class": None if named is None else TransitClass(named)})
+
+
+def encode_skip(skip: Skip) -> bytes:
+    """A skip, for `skips`."""
+    return frame(
+        "skip",
+        {
+            "cell": skip.cell,
+            "topic": skip.topic,
+            "partition": skip.partition,
+            "offset": skip.offset,
+            "reason": skip.reason,
+            "by": skip.by,
+            "at": skip.at,
+        },
+    )
+
+
+def decode_skip(value: bytes) -> Skip:
+    """The inverse."""
+    return Skip(**unframe(value, "skip"))

@@ -48,6 +48,11 @@ class Intake:
         digester = Digester(self.digest_key)
         return [self._one(record, digester) for record in records]
 
+    def skipped(self, record: Record) -> Rejected:
+        """A record that is gone past: nothing but its first bytes is looked at."""
+        source = Source(self.cell, record.topic, record.partition, record.offset, record.timestamp)
+        return self._rejected(source, record.value, Code.SKIPPED, None)
+
     def _one(self, record: Record, digester: Digester) -> Taken:
         source = Source(self.cell, record.topic, record.partition, record.offset, record.timestamp)
         try:

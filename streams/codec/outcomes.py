@@ -200,7 +200,7 @@ def decode_receipt(value: bytes) -> Receipt:
     runs = tuple(Run(r["first"], r["last"], Disposition(r["disposition"])) for r in raw["runs"])
     if any(run.first > run.last for run in runs):
         raise InvalidEvent(Code.INVALID_VALUE)
-    return Receipt(**{**raw, "runs": runs})
+    return Receipt(**{**raw, "runs": runs, "skipped": tuple(raw["skipped"])})
 
 
 def encode_dead_letter(outcome: Outcome[Sealed]) -> bytes:

@@ -1,7 +1,14 @@
 """Every record of ours, encoded and decoded, in one place to import from."""
 
 from streams.codec.aad import storage_aad, transit_aad
-from streams.codec.control import decode_account, decode_key, encode_account, encode_key
+from streams.codec.control import (
+    decode_account,
+    decode_key,
+    decode_skip,
+    encode_account,
+    encode_key,
+    encode_skip,
+)
 from streams.codec.events import (
     decode_content,
     decode_event,
@@ -45,6 +52,7 @@ __all__ = [
     "decode_receipt",
     "decode_sealed_event",
     "decode_signal",
+    "decode_skip",
     "decode_tagged",
     "decode_violation",
     "encode_account",
@@ -58,6 +66,7 @@ __all__ = [
     "encode_receipt",
     "encode_sealed_event",
     "encode_signal",
+    "encode_skip",
     "encode_tagged",
     "encode_violation",
     "ledger_entry_of",

@@ -185,7 +185,8 @@ def judge_tail(
         remarks += _tail_of(source, begin, check)
     if remarks:
         return remarks
-    return [ok(f"the last {report.receipts} leave nothing out; {report.pending} offsets pending", where)]
+    told = f"the last {report.receipts} leave nothing out; {report.pending} offsets pending"
+    return [ok(f"{told}; {report.skipped} skipped by hand" if report.skipped else told, where)]
 
 
 def _begin(receipts: list[Receipt]) -> int:

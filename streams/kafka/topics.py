@@ -94,6 +94,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic("ledger", retention=399 * DAY, segment=12 * HOUR, promised=400 * DAY),
     Topic("receipts", retention=29 * DAY, segment=6 * HOUR, promised=30 * DAY, max_bytes=4 * MIB),
     Topic("dead-letter", retention=6 * DAY, segment=6 * HOUR, promised=7 * DAY),
+    Topic("skips", retention=29 * DAY, segment=6 * HOUR, promised=30 * DAY, single=True),
     Topic("accounts", cleanup=Cleanup.COMPACT, single=True),
     Topic("keys", cleanup=Cleanup.COMPACT, single=True),
 )

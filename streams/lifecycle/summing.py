@@ -67,6 +67,7 @@ class SourceReport:
     pending: int | None  # None: this source's log is not here to be compared with
     beyond: int  # offsets accounted behind the end of the log: the topic was made anew, or the receipts are not its own
     malformed: int
+    skipped: tuple[int, ...] = ()  # among the dead letters: those that nobody has read
 
     @property
     def accounted(self) -> int:
@@ -96,6 +97,7 @@ class SourceReport:
             "pending": self.pending,
             "beyond_end": self.beyond,
             "malformed": self.malformed,
+            "skipped": list(self.skipped),
             "ok": self.ok,
         }
 
@@ -126,6 +128,11 @@ class Report:
         """Offsets behind which no receipt has come yet."""
         return sum(source.pending or 0 for source in self.sources)
 
+    @property
+    def skipped(self) -> int:
+        """Offsets that workers were told to go past: accounted for, and not processed."""
+        return sum(len(source.skipped) for source in self.sources)
+
     def as_json(self) -> dict[str, Any]:
         """Plain data for a program."""
         return {
@@ -136,6 +143,7 @@ class Report:
             "pending": self.pending,
             "gaps": sum(source.gap_count for source in self.sources),
             "repeats": sum(source.repeats for source in self.sources),
+            "skipped": self.skipped,
             "conflicts": sum(sum(source.conflicts.values()) for source in self.sources),
             "totals": self.totals,
             "sources": [source.as_json() for source in self.sources],
@@ -152,6 +160,7 @@ class _Source:
     uncompared: int = 0
     different: Counter[tuple[int, int]] = field(default_factory=Counter)
     malformed: int = 0
+    skipped: set[int] = field(default_factory=set)  # one for each decision of a person: few
 
     def take(self, run: Run) -> None:
         size = run.last - run.first + 1
@@ -197,6 +206,7 @@ class Accounting:
             source = self._sources[place] = _Source(Pages(kept=self._kept))
         for run in receipt.runs:
             source.take(run)
+        source.skipped.update(receipt.skipped)
 
     def add_unreadable(self) -> None:
         """Note a record on the topic of receipts that is none."""
@@ -244,6 +254,7 @@ class Accounting:
             pending=None if log is None else max(0, log.end - past),
             beyond=0 if log is None else max(0, past - log.end) if source.lowest is not None else 0,
             malformed=source.malformed,
+            skipped=tuple(sorted(source.skipped)),
         )
 
 

@@ -26,6 +26,7 @@ from streams.model.receipt import Receipt, Run, fold, runs
 from streams.model.record import Record
 from streams.model.routing import BUCKETS, record_key
 from streams.model.signal import Gap, GapReason, Shape, Signal
+from streams.model.skip import Skip, Skips
 from streams.model.taxonomy import (
     AREAS,
     CATEGORY_AREA,
@@ -86,6 +87,8 @@ __all__ = [
     "Severity",
     "Shape",
     "Signal",
+    "Skip",
+    "Skips",
     "Source",
     "Span",
     "Stage",

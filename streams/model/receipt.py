@@ -20,7 +20,10 @@ class Run(msgspec.Struct, frozen=True, gc=False):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What one worker did with one batch of one source partition. `written_at` is in ms."""
+    """What one worker did with one batch of one source partition. `written_at` is in ms.
+
+    `skipped` names the offsets that the worker was told to go past unread; their runs say `dead_letter`.
+    """
 
     cell: str
     topic: str
@@ -30,6 +33,7 @@ class Receipt(msgspec.Struct, frozen=True):
     generation: int
     policy: str
     written_at: int
+    skipped: tuple[int, ...] = ()
 
 
 def runs(ended: list[tuple[int, Disposition]]) -> tuple[Run, ...]:

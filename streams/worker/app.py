@@ -22,7 +22,7 @@ from streams.kafka.follow import Follower
 from streams.kafka.producer import BatchProducer
 from streams.kafka.topics import topic_name
 from streams.kafka.transport import Batch, faust_settings
-from streams.model import Accounts, Run
+from streams.model import Accounts, Run, Skips
 from streams.pipeline import Detectors, Rules
 from streams.policy import load_policies
 from streams.policy.rates import RateJudge
@@ -130,14 +130,14 @@ class Worker:
         policies = await asyncio.to_thread(load_policies, settings.policy.bundles)
         detectors = await asyncio.to_thread(load_detectors)
         accounts, keys = Accounts(default=settings.storage.default_mode), PublicKeys()
-        facts = FactTaker(accounts, keys)
-        self._follower = Follower(
-            settings.kafka, {self._topic("accounts"): facts.account, self._topic("keys"): facts.key}
-        )
+        skips = Skips(settings.cell)
+        facts = FactTaker(accounts, keys, skips)
+        followed = {"accounts": facts.account, "keys": facts.key, "skips": facts.skip}
+        self._follower = Follower(settings.kafka, {self._topic(short): take for short, take in followed.items()})
         vault = VaultClient.of(settings)
         async with BatchProducer(settings.kafka) as producer:
             digest_key = await self._patiently(vault.digest_key)
-            self._pass = self._make_pass(digest_key, detectors, policies, accounts, keys, vault)
+            self._pass = self._make_pass(digest_key, detectors, policies, accounts, keys, skips, vault)
             counts = await asyncio.to_thread(partition_counts, settings)
             outputs = Outputs(self._topic, counts.__getitem__, policies.counted_labels, self._name)
             self._flight = Flight(producer, outputs, settings.worker.in_flight, self._fail, now_ms)
@@ -155,6 +155,7 @@ class Worker:
         policies: Timeline,
         accounts: Accounts,
         keys: PublicKeys,
+        skips: Skips,
         vault: VaultClient,
     ) -> Pass:
         settings = self._settings
@@ -166,6 +167,7 @@ class Worker:
             rules=Rules(detectors, policies, accounts, settings.region),
             keys=keys,
             source=_VaultKeys(vault, settings.worker.delivery_timeout),
+            skips=skips,
             now_ms=now_ms,
         )
 
@@ -261,6 +263,7 @@ class Worker:
         """One batch through the pass, and on its way. After a failure nothing is taken any more."""
         if self._fatal is not None or self._stop.is_set():
             await asyncio.Event().wait()  # until the app is stopped: taken, not acknowledged, never committed
+        log.debug("takes %s[%d] %d–%d", batch.topic, batch.partition, batch.records[0].offset, batch.records[-1].offset)
         try:
             self._follower.check()
             outcomes = await self._pass.run(batch.records)

@@ -1,13 +1,13 @@
-"""What the topics `accounts` and `keys` say, kept up to date between batches."""
+"""What the topics `accounts`, `keys` and `skips` say, kept up to date between batches."""
 
 from __future__ import annotations
 
 import logging
 
 from streams import metrics
-from streams.codec.records import decode_account, decode_key
+from streams.codec.records import decode_account, decode_key, decode_skip
 from streams.errors import RecordError
-from streams.model import Accounts
+from streams.model import Accounts, Skips
 from streams.vault.keyring import PublicKeys
 
 __all__ = ["FactTaker"]
@@ -16,11 +16,12 @@ log = logging.getLogger(__name__)
 
 
 class FactTaker:
-    """Takes records of both topics into `accounts` and `keys`."""
+    """Takes records of the three topics into `accounts`, `keys` and `skips`."""
 
-    def __init__(self, accounts: Accounts, keys: PublicKeys) -> None:
+    def __init__(self, accounts: Accounts, keys: PublicKeys, skips: Skips) -> None:
         self._accounts = accounts
         self._keys = keys
+        self._skips = skips
 
     def account(self, key: bytes | None, value: bytes | None) -> None:
         """Take one account. One that cannot be read counts as unknown: an older version could store too much."""
@@ -51,3 +52,11 @@ class FactTaker:
         except RecordError as error:
             log.error("a key record could not be read: %s", error.code.value)
             metrics.REJECTED.labels("keys", error.code.value).inc()
+
+    def skip(self, key: bytes | None, value: bytes | None) -> None:
+        """Take one skip. One that cannot be read skips nothing."""
+        try:
+            self._skips.put(decode_skip(value or b""))
+        except RecordError as error:
+            log.error("a skip could not be read: %s", error.code.value)
+            metrics.REJECTED.labels("skips", error.code.value).inc()

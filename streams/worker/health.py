@@ -95,5 +95,5 @@ class Health:
         return web.Response(status=503 if why else 200, text=f"{why or 'alive'}\n")
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        why = self._progress.stalled() or (None if self._progress.ready else "accounts and keys not yet read")
+        why = self._progress.stalled() or (None if self._progress.ready else "accounts, keys and skips not yet read")
         return web.Response(status=503 if why else 200, text=f"{why or 'ready'}\n")

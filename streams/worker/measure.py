@@ -45,7 +45,7 @@ class Measure:
             bundle = self._policies.at(self._pass.now_ms())
             metrics.POLICY_INFO.clear()
             metrics.POLICY_INFO.labels(bundle.version, bundle.digest).set(1)
-            for topic in ("accounts", "keys"):
+            for topic in ("accounts", "keys", "skips"):
                 metrics.FOLLOW_AGE.labels(topic).set(min(self._follower.age, LONGEST))
             await asyncio.sleep(SECONDS)
 

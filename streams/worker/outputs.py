@@ -217,4 +217,5 @@ def make_receipt(
         generation=generation,
         policy=policy,
         written_at=now_ms,
+        skipped=tuple(outcome.source.offset for outcome in outcomes if outcome.code is Code.SKIPPED),
     )

@@ -22,6 +22,7 @@ from streams.model import (
     Sealed,
     SealedEvent,
     Signal,
+    Skips,
 )
 from streams.pipeline import Input, Rules, process
 from streams.vault.client import PrivateTransit
@@ -56,10 +57,28 @@ class Pass(NamedTuple):
     rules: Rules
     keys: PublicKeys
     source: KeySource
+    skips: Skips
     now_ms: Callable[[], int]
 
     async def run(self, records: Sequence[Record]) -> list[Outcome[Sealed]]:
-        """One outcome for each record, in order. Raises `VaultUnavailable` only; bad records are outcomes."""
+        """One outcome for each record, in order. Raises `VaultUnavailable` only; bad records are outcomes.
+
+        What is to be skipped is parted off first: nothing that might not survive it comes to see it.
+        """
+        skipped = [record for record in records if self.skips.take(record)] if self.skips else []
+        if not skipped:
+            return await self._run(records)
+        ended = {record.offset: self._skip(record) for record in skipped}
+        rest = [record for record in records if record.offset not in ended]
+        outcomes = iter(await self._run(rest))
+        return [ended.get(record.offset) or next(outcomes) for record in records]
+
+    def _skip(self, record: Record) -> Outcome[Sealed]:
+        log.warning("skipped as told: %s[%d]@%d", record.topic, record.partition, record.offset)
+        rejected = self.intake.skipped(record)
+        return Outcome(rejected.source, rejected.disposition, code=rejected.code, rejected=rejected)
+
+    async def _run(self, records: Sequence[Record]) -> list[Outcome[Sealed]]:
         with stage("decode"):
             inputs = self.intake.decode(records)
         now = self.now_ms()

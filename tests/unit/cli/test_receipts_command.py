@@ -73,3 +73,17 @@ def test_partitions_that_hold_nothing_take_one_line(monkeypatch: pytest.MonkeyPa
     assert "compliance.intake/0" in result.output
     assert "compliance.intake/1" not in result.output
     assert "4 partitions hold nothing and have no receipts" in result.output
+
+
+def test_what_was_skipped_is_accounted_for_and_never_passed_over_as_clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Accounting()
+    runs = (Run(0, 6, D.STORED), Run(7, 7, D.DEAD_LETTER), Run(8, 9, D.STORED))
+    for _ in range(2):  # once more after a crash: one skip all the same
+        made.add(Receipt("local", "compliance.intake", 0, runs, "w", 1, "p", 0, (7,)))
+    found = made.report({Place("local", "compliance.intake", 0): Bounds(0, 10)})
+    result = run(monkeypatch, found)
+    assert result.return_value == 0
+    assert "every offset is accounted for; 1 of them skipped, and not processed" in result.output
+    assert "compliance.intake/0: skipped by hand, not processed: 7" in result.output
+    data = json.loads(run(monkeypatch, found, "--json").stdout)
+    assert (data["skipped"], data["sources"][0]["skipped"]) == (1, [7])

@@ -21,6 +21,7 @@ from streams.codec.records import (
     encode_key,
     encode_ledger,
     encode_receipt,
+    encode_skip,
     encode_tagged,
     encode_violation,
     ledger_entry_of,
@@ -50,6 +51,7 @@ from streams.model import (
     Severity,
     Shape,
     Signal,
+    Skip,
     Source,
     Stage,
     StorageMode,
@@ -150,6 +152,7 @@ def put_one_of_each(topics: dict[str, list[Record]]) -> None:
     put(topics, "accounts", encode_account(Account("acme", 4, mode=StorageMode.EDGE)))
     key = PublicKey("t.1", KeyKind.TRANSIT, bytes(32), NOW, NOW + 1, NOW + 2, TransitClass.STANDARD)
     put(topics, "keys", encode_key(key), key=b"t.1")
+    put(topics, "skips", encode_skip(Skip("local", "compliance.intake", 0, 7, "ends workers", "eve", NOW)))
 
 
 SAID = {
@@ -161,6 +164,7 @@ SAID = {
     "dead-letter": "truncated",
     "counts": "3 in 2023-11-14",
     "accounts": "version 4  open  edge  no key",
+    "skips": "compliance.intake/0:7  by eve  ends workers",
     "keys": "t.1  transit  standard  seals until",
 }
 

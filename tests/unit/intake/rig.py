@@ -27,6 +27,7 @@ from streams.model import (
     Record,
     Role,
     Sealed,
+    Skips,
     StorageMode,
     TransitClass,
 )
@@ -92,6 +93,7 @@ class Rig:
             Account("keyless", 7),
         ]
         self.accounts = Accounts({account.account: account for account in accounts})
+        self.skips = Skips("cell")
         self.sealer = TransitSealer(self.public, lambda: self.now)
         ways: Any = WAYS
         self.passing = Pass(
@@ -101,6 +103,7 @@ class Rig:
             rules=Rules(detectors(), policies(), self.accounts, "us"),
             keys=self.public,
             source=self.keys,
+            skips=self.skips,
             now_ms=lambda: self.now,
         )
         self.outputs = Outputs(lambda short: f"t.{short}", lambda topic: 4, policies().counted_labels, "w-0")

@@ -27,12 +27,14 @@ def test_content_is_under_thirty_days_with_time_to_spare() -> None:
     assert tagged.retention + tagged.segment <= 29 * DAY
 
 
-def test_sources_keep_the_brokers_clock_and_compacted_topics_are_in_total_order() -> None:
+def test_sources_keep_the_brokers_clock_and_what_workers_follow_is_in_total_order() -> None:
     for one in TOPICS:
         configs = one.configs(TopicSettings())
         source = one.name in ("intake", "intake.plain", "signals")
         assert configs["message.timestamp.type"] == ("LogAppendTime" if source else "CreateTime")
-        assert one.single == (one.cleanup is Cleanup.COMPACT) == (configs["cleanup.policy"] == "compact")
+        assert one.single == (one.name in ("accounts", "keys", "skips"))
+        compact = one.name in ("accounts", "keys")
+        assert compact == (one.cleanup is Cleanup.COMPACT) == (configs["cleanup.policy"] == "compact")
 
 
 def test_every_area_has_a_topic_of_its_own_and_names_carry_the_prefix() -> None:

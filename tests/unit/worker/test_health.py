@@ -62,7 +62,7 @@ def test_pages_tell_the_state_by_status_and_in_words() -> None:
                 return await asyncio.to_thread(fetch, f"{health.address}/{name}")
 
             assert await page("livez") == (200, "alive\n")
-            assert await page("readyz") == (503, "accounts and keys not yet read\n")
+            assert await page("readyz") == (503, "accounts, keys and skips not yet read\n")
             progress.ready = True
             assert await page("readyz") == (200, "ready\n")
             progress.measured(7)
