@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import http.client
+import json
 import time
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from streams.demo.processes import fetch
 from streams.doctor.remark import Remark, not_checked, ok, warning, wrong
 from streams.metrics import samples
 from streams.settings import Settings
+from streams.worker.process import ProcessId
 
-__all__ = ["check_janitor", "check_workers"]
+__all__ = ["WorkerPage", "check_janitor", "check_workers", "page", "total", "worker_pages"]
 
 MOST_WORKERS = 64
-OURS = "streams_last_poll_timestamp_seconds"
 EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - recognised, not listened on
 LATE_ROUNDS = 6
 
@@ -37,36 +39,79 @@ def total(text: str, name: str) -> float:
     return sum(value for found, _, value in samples(text) if found == name)
 
 
+class WorkerPage(NamedTuple):
+    """A worker that answers on this machine: its number among its like, and which process it says it is.
+
+    `supervisor` is who starts it again. A process is None where the worker's system does not tell.
+    """
+
+    number: int
+    url: str
+    process: ProcessId | None
+    supervisor: ProcessId | None
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's number, if it knows it."""
+        return self.process.pid if self.process else None
+
+    @property
+    def supervisor_pid(self) -> int | None:
+        """Its supervisor's, if it has one."""
+        return self.supervisor.pid if self.supervisor else None
+
+
+def worker_pages(settings: Settings) -> Iterator[WorkerPage]:
+    """Every worker that has a page here: N of them listen on N ports, and a gap may be one that is being restarted."""
+    host, first = settings.worker.http_host, settings.worker.http_port
+    for index in range(MOST_WORKERS if first else 0):
+        url = address(host, first + index)
+        status, text = page(f"{url}/process") if first + index < 65_536 else (0, "")
+        if status == 200 and (told := _processes(text)) is not None:
+            yield WorkerPage(index, url, *told)
+
+
+def _processes(text: str) -> tuple[ProcessId | None, ProcessId | None] | None:
+    """What the page of a worker tells; None for a page of something else."""
+    try:
+        told = json.loads(text)
+        return _process(told["process"]), _process(told["supervisor"])
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _process(told: Any) -> ProcessId | None:
+    if told is None:
+        return None
+    boot, pid, started = told
+    return ProcessId(str(boot), int(pid), int(started))
+
+
 def check_workers(settings: Settings) -> list[Remark]:
     """Every worker that has a page here: alive, ready, and what it owns."""
     host, first = settings.worker.http_host, settings.worker.http_port
     if not first:
         return [not_checked("worker.http_port is 0: each worker takes a free port, which nobody else knows")]
-    ports = [port for port in range(first, min(first + MOST_WORKERS, 65_536)) if port != settings.janitor.http_port]
-    found = [remark for port in ports for remark in _worker(address(host, port), port - first)]
+    found = [_worker(one) for one in worker_pages(settings)]
     if found:
         return found
-    where = f"{address(host, first)} and the {len(ports) - 1} ports after it"
-    return [
-        wrong("no worker runs on this machine", where, "streams worker; on a machine without one: --without workers")
-    ]
+    where = f"{address(host, first)} and the {MOST_WORKERS - 1} ports after it"
+    remedy = "streams worker; on a machine without one: --without workers"
+    return [wrong("no worker runs on this machine", where, remedy)]
 
 
-def _worker(url: str, index: int) -> Iterator[Remark]:
-    status, text = page(f"{url}/metrics")
-    if status != 200 or OURS not in text:
-        return
+def _worker(one: WorkerPage) -> Remark:
     for name, told in (("livez", "is not getting on"), ("readyz", "is not ready")):
-        status, why = page(f"{url}/{name}")
+        status, why = page(f"{one.url}/{name}")
         if status != 200:
-            yield wrong(f"worker {index} {told}: {why.strip() or 'no answer'}", url, "its log tells more")
-            return
-    owned = total(text, "streams_assigned_partitions")
-    told = f"worker {index} is ready, owns {owned:.0f} partitions, ended {total(text, 'streams_records_total'):.0f}"
+            return wrong(f"worker {one.number} {told}: {why.strip() or 'no answer'}", one.url, "its log tells more")
+    _, text = page(f"{one.url}/metrics")
+    owned, ended = total(text, "streams_assigned_partitions"), total(text, "streams_records_total")
+    told = f"worker {one.number} is ready, owns {owned:.0f} partitions, ended {ended:.0f}"
     if not owned:
-        yield warning(f"{told}: idle", url, "fewer workers, or more partitions (topics.partitions)")
-    else:
-        yield ok(told, url)
+        remedy = "fewer workers, or more partitions (topics.partitions)"
+        return warning(f"{told}: idle", one.url, remedy)
+    return ok(told, one.url)
 
 
 def check_janitor(settings: Settings) -> list[Remark]:

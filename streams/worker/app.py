@@ -38,6 +38,7 @@ from streams.worker.health import Health, Progress
 from streams.worker.measure import Measure
 from streams.worker.outputs import Outputs, missing_runs
 from streams.worker.passing import Pass
+from streams.worker.process import ProcessId
 from streams.worker.rates import RateWatch
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Worker:
     `AccessDenied` (nothing of what was not delivered is committed), or a `ConfigurationError` before the first event.
     """
 
-    def __init__(self, settings: Settings, index: int = 0) -> None:
+    def __init__(self, settings: Settings, index: int = 0, supervisor: ProcessId | None = None) -> None:
         self._settings = settings
         self._index = index
         self._name = f"{settings.worker.group}-{index}"
@@ -103,6 +104,7 @@ class Worker:
             settings.worker.http_host,
             settings.worker.http_port + index if settings.worker.http_port else 0,
             self.progress,
+            supervisor,
         )
 
     def stop(self) -> None:
@@ -327,6 +329,6 @@ def spare_collector() -> None:
     gc.set_threshold(COLLECT_AFTER, 10, 10)
 
 
-def run(settings: Settings, index: int = 0) -> None:
+def run(settings: Settings, index: int = 0, supervisor: ProcessId | None = None) -> None:
     """Run one worker until it is stopped."""
-    asyncio.run(Worker(settings, index).run())
+    asyncio.run(Worker(settings, index, supervisor).run())

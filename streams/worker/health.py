@@ -1,4 +1,4 @@
-"""Metrics, liveness and readiness over HTTP.
+"""Metrics, liveness, readiness, and which process it is, over HTTP.
 
 Alive is: with lag, something was committed lately. A TCP port that answers proves nothing: a worker can hold its
 connection and consume nothing after a rebalance.
@@ -13,6 +13,7 @@ from aiohttp import web
 
 from streams import metrics
 from streams.errors import SettingsError
+from streams.worker.process import ProcessId, identify
 
 __all__ = ["Health", "Progress"]
 
@@ -50,9 +51,13 @@ class Progress:
 
 
 class Health:
-    """Serves /metrics, /livez and /readyz. `port` 0 takes a free one, told by `address` once started."""
+    """Serves /metrics, /livez, /readyz and /process. `port` 0 takes a free one, told by `address` once started.
 
-    def __init__(self, host: str, port: int, progress: Progress) -> None:
+    `supervisor` is the process that starts this one again when it ends.
+    """
+
+    def __init__(self, host: str, port: int, progress: Progress, supervisor: ProcessId | None = None) -> None:
+        self._supervisor = supervisor
         self._host, self._port, self._progress = host, port, progress
         self._runner: web.AppRunner | None = None
         self.address = ""
@@ -65,6 +70,7 @@ class Health:
                 web.get("/metrics", self._metrics),
                 web.get("/livez", self._livez),
                 web.get("/readyz", self._readyz),
+                web.get("/process", self._process),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None)
@@ -97,3 +103,6 @@ class Health:
     async def _readyz(self, request: web.Request) -> web.Response:
         why = self._progress.stalled() or (None if self._progress.ready else "accounts, keys and skips not yet read")
         return web.Response(status=503 if why else 200, text=f"{why or 'ready'}\n")
+
+    async def _process(self, request: web.Request) -> web.Response:
+        return web.json_response({"process": identify(), "supervisor": self._supervisor})

@@ -114,4 +114,4 @@ def ended(code: int) -> str:
 def worker_command(index: int, config: str | None) -> list[str]:
     """The command line of worker `index` under this interpreter."""
     chosen = ["--config", config] if config else []
-    return [sys.executable, "-m", "streams", *chosen, "worker", "--index", str(index)]
+    return [sys.executable, "-m", "streams", *chosen, "worker", "--index", str(index), "--supervised"]

@@ -36,7 +36,7 @@ def test_the_command_takes_the_options_that_compose_gives_it(name: str) -> None:
     with cli.make_context("streams", ["--help", *words], resilient_parsing=True) as context:
         command: Any = cli.get_command(context, words[0])
         rest = words[1:]
-        while hasattr(command, "get_command") and rest:
+        while hasattr(command, "get_command") and rest and not rest[0].startswith("--"):
             command = command.get_command(context, rest[0])
             assert command is not None
             rest = rest[1:]
