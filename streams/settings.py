@@ -7,6 +7,7 @@ Order: environment (`STREAMS_…`, nested by `__`: `STREAMS_KAFKA__BOOTSTRAP`), 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
 from streams.errors import SettingsError
 from streams.model import StorageMode
@@ -29,6 +31,8 @@ __all__ = [
     "TopicSettings",
     "VaultSettings",
     "WorkerSettings",
+    "chosen_file",
+    "file_values",
     "is_loopback",
     "load",
     "parse",
@@ -217,21 +221,34 @@ def parse(environment: Mapping[str, str]) -> Settings:
     return _Exactly(**source())
 
 
+def chosen_file(path: Path | None = None) -> Path | None:
+    """The file that settings are read from: this one, else that of `STREAMS_CONFIG`, else none."""
+    return path or (Path(os.environ["STREAMS_CONFIG"]) if os.environ.get("STREAMS_CONFIG") else None)
+
+
+def file_values(chosen: Path | None) -> dict[str, Any]:
+    """What a settings file says, unchecked; nothing without one. `SettingsError` when it cannot be read."""
+    if chosen is None:
+        return {}
+    try:
+        return tomllib.loads(chosen.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"settings file {chosen}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {chosen}: {error}") from None
+
+
 def load(path: Path | None = None) -> Settings:
     """Read the settings, or raise `SettingsError` with every mistake, one a line, and its place."""
-    chosen = path or (Path(os.environ["STREAMS_CONFIG"]) if os.environ.get("STREAMS_CONFIG") else None)
-    values: dict[str, Any] = {}
-    if chosen is not None:
-        try:
-            values = tomllib.loads(chosen.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SettingsError(f"settings file {chosen}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(f"settings file {chosen}: {error}") from None
+    chosen = chosen_file(path)
+    values = file_values(chosen)
     mistakes = _misnamed(os.environ)
     settings: Settings | None = None
     try:
         settings = Settings(**values)
+    except UnreadableVariable as error:
+        field = next(iter(re.findall(r'"(\w+)"', str(error))), "settings")
+        mistakes.append(f"{field}: a variable of it is no JSON, as lists and whole sections have to be")
     except ValidationError as error:
         mistakes += [
             f"{'.'.join(str(part) for part in one['loc']) or 'settings'}: {one['msg'].removeprefix('Value error, ')}"

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "policy": "Check a policy, and explain a decision.",
     "receipts": "Check that every offset is accounted for.",
     "skip": "Let workers go past a record that cannot be processed.",
+    "settings": "The settings in force, and where each comes from.",
     "doctor": "What is wrong with a deployment, and what to do.",
 }
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from streams.settings import Settings
 
-__all__ = ["CONFIG_KEY", "interactive", "screen", "settings"]
+__all__ = ["CONFIG_KEY", "given_file", "interactive", "screen", "settings"]
 
 CONFIG_KEY = "streams.config"
 PIPED_COLUMNS = 160
@@ -23,9 +23,14 @@ def settings() -> Settings:
     """The deployment's settings: `--config`, else `STREAMS_CONFIG`, else defaults; `SettingsError` lists mistakes."""
     from streams.settings import load
 
+    return load(given_file())
+
+
+def given_file() -> Path | None:
+    """The settings file that the command line names."""
     context = click.get_current_context(silent=True)
     chosen = context.find_root().meta.get(CONFIG_KEY) if context is not None else None
-    return load(Path(chosen) if chosen else None)
+    return Path(chosen) if chosen else None
 
 
 def interactive() -> bool:

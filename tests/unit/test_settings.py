@@ -141,3 +141,12 @@ def test_a_vault_on_the_network_needs_certificates_and_names(tmp_path: Path, tex
     (found,) = mistakes(written(tmp_path, f"[vault]\n{text}\n"))
     assert said in found
     assert found.startswith("vault")
+
+
+@pytest.mark.parametrize("variable", ["STREAMS_KAFKA", "STREAMS_KAFKA__ALLOW_PLAINTEXT"])
+def test_a_variable_that_has_to_be_json_and_is_not_is_a_mistake_without_its_value(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "{canary")
+    (said,) = mistakes()
+    assert said == "kafka: a variable of it is no JSON, as lists and whole sections have to be"
