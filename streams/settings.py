@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -29,6 +30,7 @@ __all__ = [
     "Settings",
     "StorageSettings",
     "TopicSettings",
+    "TracingSettings",
     "VaultSettings",
     "WorkerSettings",
     "chosen_file",
@@ -173,6 +175,28 @@ class JanitorSettings(_Group):
     http_port: int = Field(9460, ge=0, le=65_535, description="Port of metrics and health.")
 
 
+class TracingSettings(_Group):
+    """Whether batches are traced."""
+
+    endpoint: str | None = Field(
+        None, description="Where traces go (OTLP over HTTP), e.g. http://127.0.0.1:4318/v1/traces; without it, nowhere."
+    )
+    share: float = Field(1.0, gt=0, le=1, description="Share of the batches that is traced.")
+
+    @model_validator(mode="after")
+    def _plaintext_stays_on_loopback(self) -> TracingSettings:
+        if self.endpoint is None:
+            return self
+        url = urlsplit(self.endpoint)
+        if url.scheme not in ("http", "https") or not url.netloc:
+            raise ValueError("endpoint: want an address such as http://127.0.0.1:4318/v1/traces")
+        if "@" in url.netloc:
+            raise ValueError("endpoint: credentials belong into the variable OTEL_EXPORTER_OTLP_HEADERS")
+        if url.scheme == "http" and not is_loopback(url.netloc):
+            raise ValueError(f"plaintext to {url.hostname!r}, which is not loopback: use https")
+        return self
+
+
 class Settings(BaseSettings):
     """One deployment."""
 
@@ -187,6 +211,7 @@ class Settings(BaseSettings):
     policy: PolicySettings = PolicySettings()
     worker: WorkerSettings = WorkerSettings()
     janitor: JanitorSettings = JanitorSettings()
+    tracing: TracingSettings = TracingSettings()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import faust
 
-from streams import metrics
+from streams import metrics, tracing
 from streams.codec.intake import Intake, Way
 from streams.detect import load_detectors
 from streams.errors import AccessDenied, ComplianceError, DeliveryError, DependencyError, VaultUnavailable
@@ -119,7 +119,8 @@ class Worker:
         harden()
         await self.health.start()
         try:
-            await self._work()
+            with tracing.started(self._settings, self._name):
+                await self._work()
         finally:
             await self.health.stop()
         if self._fatal is not None:
@@ -266,10 +267,14 @@ class Worker:
         if self._fatal is not None or self._stop.is_set():
             await asyncio.Event().wait()  # until the app is stopped: taken, not acknowledged, never committed
         log.debug("takes %s[%d] %d–%d", batch.topic, batch.partition, batch.records[0].offset, batch.records[-1].offset)
+        tracing.begin(
+            batch.topic, batch.partition, batch.records[0].offset, batch.records[-1].offset, len(batch.records)
+        )
         try:
             self._follower.check()
             outcomes = await self._pass.run(batch.records)
         except (DependencyError, AccessDenied) as error:
+            tracing.end({}, error)
             self._fail(error)
             return
         metrics.BATCH_RECORDS.observe(len(batch.records))

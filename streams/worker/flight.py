@@ -7,13 +7,13 @@ offsets be committed. Whatever fails on the way leaves it uncommitted, so a cras
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from streams import metrics
+from streams import metrics, tracing
 from streams.errors import AccessDenied, ComplianceError, DeliveryError, DependencyError
 from streams.kafka.producer import Out, TooLarge
-from streams.model import Outcome, Run, Sealed
+from streams.model import Disposition, Outcome, Run, Sealed
 from streams.worker.outputs import Outputs, make_receipt, replace_too_large, tell
 
 __all__ = ["Flight", "Landing", "Sink"]
@@ -90,10 +90,19 @@ class Flight:
             self._failed(DeliveryError(f"a batch could not be delivered: {type(error).__name__}"))
 
     async def _fly(self, landing: Landing, outcomes: list[Outcome[Sealed]], policy: str) -> None:
+        try:
+            tracing.end(await self._deliver(landing, outcomes, policy))
+        except BaseException as error:
+            tracing.end({}, error)
+            raise
+
+    async def _deliver(
+        self, landing: Landing, outcomes: list[Outcome[Sealed]], policy: str
+    ) -> Mapping[Disposition, int]:
         while True:
             outs, origin = self._outputs.wave(outcomes)
             try:
-                with metrics.STAGE_SECONDS.labels("deliver").time():
+                with metrics.STAGE_SECONDS.labels("deliver").time(), tracing.stage("deliver"):
                     await self._sink.deliver(outs)
                 break
             except TooLarge as large:
@@ -107,7 +116,9 @@ class Flight:
         receipt = make_receipt(
             outcomes, landing.missing, self._outputs.worker, landing.generation, policy, self._now_ms()
         )
-        await self._sink.deliver([self._outputs.receipt(receipt)])
-        tell(landing.topic, outcomes, landing.missing)
+        with tracing.stage("receipt"):
+            await self._sink.deliver([self._outputs.receipt(receipt)])
+        ended = tell(landing.topic, outcomes, landing.missing)
         metrics.EVENT_SECONDS.observe(max(0.0, (self._now_ms() - landing.oldest_ms) / 1000))
         landing.acknowledge()
+        return ended

@@ -158,8 +158,8 @@ def missing_runs(expected: int | None, log_start: int | None, offsets: Sequence[
     return missing
 
 
-def tell(topic: str, outcomes: Sequence[Outcome[Sealed]], missing: Sequence[Run]) -> None:
-    """Count what was delivered. Labels are enums and rule ids: bounded, and never an account or text."""
+def tell(topic: str, outcomes: Sequence[Outcome[Sealed]], missing: Sequence[Run]) -> Tally[Disposition]:
+    """Count what was delivered; how many offsets ended how. Labels are enums and rule ids: never an account or text."""
     ended = Tally(outcome.disposition for outcome in outcomes)
     for run in missing:
         ended[run.disposition] += run.last - run.first + 1
@@ -173,6 +173,7 @@ def tell(topic: str, outcomes: Sequence[Outcome[Sealed]], missing: Sequence[Run]
     for outcome in outcomes:
         if outcome.signal is not None and outcome.decision is not None:
             _tell_decision(outcome)
+    return ended
 
 
 def _tell_decision(outcome: Outcome[Sealed]) -> None:

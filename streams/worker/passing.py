@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from streams import metrics
+from streams import metrics, tracing
 from streams.codec.intake import Intake, apply_reserved
 from streams.codec.records import decode_content
 from streams.errors import Code, RecordError
@@ -166,9 +166,10 @@ def place(item: Input) -> str:
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Time one stage of the pass."""
+    """Time one stage of the pass, and trace it."""
     started = perf_counter()
     try:
-        yield
+        with tracing.stage(name):
+            yield
     finally:
         metrics.STAGE_SECONDS.labels(name).observe(perf_counter() - started)

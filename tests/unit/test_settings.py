@@ -150,3 +150,20 @@ def test_a_variable_that_has_to_be_json_and_is_not_is_a_mistake_without_its_valu
     monkeypatch.setenv(variable, "{canary")
     (said,) = mistakes()
     assert said == "kafka: a variable of it is no JSON, as lists and whole sections have to be"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        ("http://collector:4318/v1/traces", "plaintext to 'collector'"),
+        ("https://user:canary@collector/v1/traces", "OTEL_EXPORTER_OTLP_HEADERS"),
+        ("canary", "want an address such as"),
+    ],
+)
+def test_traces_go_to_an_address_without_credentials_and_in_plaintext_to_loopback_alone(
+    endpoint: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMS_TRACING__ENDPOINT", endpoint)
+    (mistake,) = mistakes()
+    assert said in mistake
+    assert "canary" not in mistake
