@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,11 +19,34 @@ EVERY_SECONDS = 30.0  # a library says one thing so often at most
 KINDS = 1_000
 
 
+def _text(record: logging.LogRecord) -> str:
+    """A line with its values, as far as they may be shown: what a library says of an error may hold what it was given.
+
+    What asyncio says of a task shows the error's text behind the first line; a warning's text behind its category.
+    """
+    args = record.args
+    if not _ours(record) and isinstance(args, tuple):
+        args = tuple(type(value).__name__ if isinstance(value, BaseException) else value for value in args)
+    try:
+        text = str(record.msg) % args if args else str(record.msg)
+    except Exception:
+        return f"{record.msg} (its values do not fit)"
+    if record.name == "asyncio":
+        return text.partition("\n")[0]
+    if record.name == "py.warnings":
+        return ": ".join(text.split(": ", 2)[:2])
+    return text
+
+
+def _ours(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] == "streams"
+
+
 class _Line(logging.Formatter):
     """Of an exception its type only: the message of a library's error may hold what it was given."""
 
     def message(self, record: logging.LogRecord) -> str:
-        text = record.getMessage()
+        text = _text(record)
         if record.exc_info and record.exc_info[0] is not None:
             text = f"{text} ({record.exc_info[0].__name__})"
         return text
@@ -40,7 +64,7 @@ class _JsonLine(_Line):
             "logger": record.name,
             "message": self.message(record),
         }
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line)
 
 
 class _Repeats(logging.Filter):
@@ -54,7 +78,7 @@ class _Repeats(logging.Filter):
         self._shown: dict[tuple[str, int, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.name.partition(".")[0] == "streams":
+        if _ours(record):
             return True
         kind = (record.name, record.levelno, str(record.msg))
         shown, held = self._shown.get(kind, (0.0, 0))
@@ -65,7 +89,7 @@ class _Repeats(logging.Filter):
             self._shown.clear()
         self._shown[kind] = record.created, 0
         if held:
-            record.msg, record.args = f"{record.getMessage()} ({held} more like it since)", ()
+            record.msg, record.args = f"{_text(record)} ({held} more like it since)", ()
         return True
 
 
@@ -74,12 +98,32 @@ def _thread_ended(about: threading.ExceptHookArgs) -> None:
     logging.getLogger("threading").error("%s ended with an error", name, exc_info=about.exc_value)
 
 
+def _ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """The process ends by a defect: its type and its place, in one line; its text may hold what a customer wrote."""
+    last = trace
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    place = f"{last.tb_frame.f_code.co_filename}:{last.tb_lineno}" if last is not None else "no place known"
+    logging.getLogger("streams").critical("ended with an error: %s at %s", kind.__name__, place)
+
+
+def _unraisable(about: sys.UnraisableHookArgs) -> None:
+    logging.getLogger("streams").error("an error in %s was ignored: %s", _name(about.object), about.exc_type.__name__)
+
+
+def _name(thing: object) -> str:
+    return str(getattr(thing, "__qualname__", type(thing).__name__))
+
+
 def start_logging(settings: Settings) -> None:
     """Log our own lines from `log_level` on, and libraries' from WARNING on, in the form that `log_format` names."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_Repeats())
     handler.setFormatter(_JsonLine() if settings.log_format == "json" else _Line())
     threading.excepthook = _thread_ended
+    sys.excepthook, sys.unraisablehook = _ended, _unraisable
+    logging.captureWarnings(True)
+    logging.raiseExceptions = False  # of a line that it cannot write, Python would show the values
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

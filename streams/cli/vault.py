@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import click
 
 from streams.cli.context import settings
+from streams.cli.logs import start_logging
 from streams.vault.client import ControlClient
 
 __all__ = ["command"]
@@ -43,6 +44,7 @@ def serve(metrics_port: int | None, end_lost: bool) -> int:
     from streams.vault.server import sockets
 
     chosen = settings()
+    start_logging(chosen)
     worker, control = sockets(chosen.vault)
 
     def ready() -> None:
