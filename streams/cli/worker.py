@@ -20,9 +20,9 @@ __all__ = ["command"]
 @click.group(invoke_without_command=True)
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes: one a core.")
 @click.option("--index", type=click.IntRange(0, 63), hidden=True, help="Which of several workers this is.")
-@click.option("--supervised", is_flag=True, hidden=True, help="Its parent starts it again when it ends.")
+@click.option("--supervisor", type=click.IntRange(1), hidden=True, help="The process that starts it again.")
 @click.pass_context
-def command(ctx: click.Context, workers: int, index: int | None, supervised: bool) -> int:
+def command(ctx: click.Context, workers: int, index: int | None, supervisor: int | None) -> int:
     """Tag events until stopped: decode, open, detect, decide, seal, deliver, commit.
 
     Needs Kafka with its topics (`streams topics apply`), the vault (`streams vault serve`) and the janitor. Serves
@@ -43,7 +43,8 @@ def command(ctx: click.Context, workers: int, index: int | None, supervised: boo
 
         if index is not None:
             end_with_parent()
-        run(chosen, index or 0, identify(os.getppid()) if supervised else None)
+        # A parent that has died meanwhile is no supervisor, whoever has its number by now.
+        run(chosen, index or 0, identify(supervisor) if supervisor == os.getppid() else None)
         return 0
     from streams.worker.supervise import Supervisor, worker_command
 

@@ -36,6 +36,6 @@ class Skips:
         if skip.cell == self._cell:
             self._places.add((skip.topic, skip.partition, skip.offset))
 
-    def take(self, record: Record) -> bool:
+    def has(self, record: Record) -> bool:
         """Whether a record is to be gone past."""
         return (record.topic, record.partition, record.offset) in self._places

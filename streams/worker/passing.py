@@ -65,7 +65,7 @@ class Pass(NamedTuple):
 
         What is to be skipped is parted off first: nothing that might not survive it comes to see it.
         """
-        skipped = [record for record in records if self.skips.take(record)] if self.skips else []
+        skipped = [record for record in records if self.skips.has(record)] if self.skips else []
         if not skipped:
             return await self._run(records)
         ended = {record.offset: self._skip(record) for record in skipped}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -114,4 +115,4 @@ def ended(code: int) -> str:
 def worker_command(index: int, config: str | None) -> list[str]:
     """The command line of worker `index` under this interpreter."""
     chosen = ["--config", config] if config else []
-    return [sys.executable, "-m", "streams", *chosen, "worker", "--index", str(index), "--supervised"]
+    return [sys.executable, "-m", "streams", *chosen, "worker", "--index", str(index), "--supervisor", str(os.getpid())]
