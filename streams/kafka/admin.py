@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -37,6 +38,8 @@ __all__ = [
 Place = tuple[str, int]
 EMBEDDED_CLUSTER = "tansu_cluster"
 UNTIL_REACHED_MS = 5_000
+SEEN_SECONDS = 20.0
+SEEN_PAUSE = 0.05
 # Settings under which a larger value keeps records longer; -1 is without end.
 _LONGER = {
     "retention.ms",
@@ -238,6 +241,15 @@ class Admin:
             # Another `apply` may be quicker: no error, and `check` names what it did otherwise.
             with self._answers(f"create {self._name(topic)}"), suppress(TopicAlreadyExistsError):
                 self._client.create_topics({self._name(topic): asked})
+        self._until_seen({self._name(topic) for topic in topics})
+
+    def _until_seen(self, names: set[str]) -> None:
+        """Wait until brokers tell of topics that were created: the controller knows them first."""
+        deadline = monotonic() + SEEN_SECONDS
+        while not names <= self.partition_counts().keys():
+            if monotonic() > deadline:
+                raise BrokerUnavailable(f"topics were created and are not there {SEEN_SECONDS:.0f} s later: try again")
+            sleep(SEEN_PAUSE)
 
     def _grow(self, topics: Mapping[str, Topic]) -> None:
         if topics:
