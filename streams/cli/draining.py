@@ -66,13 +66,13 @@ def drain(settings: Settings, pid: int | None, seconds: float, told: Callable[[D
         for descriptor in running:
             poll.register(descriptor, select.POLLIN)
         while running:
-            for descriptor, _ in poll.poll(LOOK_SECONDS * 1000):
-                poll.unregister(descriptor)
-                del running[descriptor]
             now = _look(settings, running.values())
             told(now)
             if monotonic() > deadline:
                 return now
+            for descriptor, _ in poll.poll(LOOK_SECONDS * 1000):
+                poll.unregister(descriptor)
+                del running[descriptor]
     return Drained((), 0, 0)
 
 

@@ -71,7 +71,7 @@ def drain(pid: int | None, timeout: float, as_json: bool) -> int:
     def told(now: Drained) -> None:
         if as_json:
             click.echo(json.dumps(now._asdict()))
-        elif now.running:
+        else:
             waits = f"{now.batches} batches in flight, {now.partitions} partitions"
             click.echo(f"draining {', '.join(map(str, now.running))}: {waits}")
 
