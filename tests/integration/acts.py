@@ -136,14 +136,14 @@ application: read accounts; write signals
 plain_producer: write intake.plain
 worker: read accounts; read keys; write dead-letter
 janitor: read keys
-administrator: read accounts; keep_longer shadow
+administrator: read accounts
 auditor: read receipts
 operator: read dead-letter
 all_areas: read violations.malware; join trust-safety
 child_safety: read violations.child-safety; join child-protection
 some_areas: read violations.malware
 ledger: read ledger; join enforcement
-super: read tagged; write shadow; purge tagged; join any; permit shadow; keep_longer shadow
+super: read tagged; write shadow; purge tagged; join any
 """
 FORBIDDEN = """
 application: read intake; read tagged; read receipts; read violations.malware; write tagged; write keys; write accounts
