@@ -28,6 +28,7 @@ from streams.model import (
     PublicKey,
     Record,
     SealedEvent,
+    Skips,
     TransitClass,
 )
 from streams.pipeline import Rules, process
@@ -104,6 +105,7 @@ def _pass(keys: _Keys) -> Pass:
         rules,
         keys.public,
         _Silent(),
+        Skips("bench"),
         lambda: NOW,
     )
 

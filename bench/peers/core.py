@@ -19,7 +19,7 @@ from streams.kafka.admin import partition_counts
 from streams.kafka.follow import Follower
 from streams.kafka.producer import Out
 from streams.kafka.topics import topic_name
-from streams.model import Accounts, Outcome, Record, Sealed
+from streams.model import Accounts, Outcome, Record, Sealed, Skips
 from streams.pipeline import Rules
 from streams.policy import load_policies
 from streams.settings import Settings, load
@@ -67,7 +67,7 @@ class Core:
 async def _prepared(settings: Settings) -> Pass:
     accounts, keys = Accounts(default=settings.storage.default_mode), PublicKeys()
     opener, vault = TransitOpener(), VaultClient.of(settings)
-    for key_id in await _follow_once(settings, FactTaker(accounts, keys)):
+    for key_id in await _follow_once(settings, FactTaker(accounts, keys, Skips(settings.cell))):
         answer = await vault.transit_key(key_id)
         if answer.private is not None:
             opener.put(key_id, answer.private, answer.end)
@@ -79,6 +79,7 @@ async def _prepared(settings: Settings) -> Pass:
         rules=Rules(load_detectors(), load_policies(), accounts, settings.region),
         keys=keys,
         source=_NoMore(),
+        skips=Skips(settings.cell),
         now_ms=lambda: int(time.time() * 1000),
     )
 

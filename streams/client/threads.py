@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from time import monotonic, sleep
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
 
 from streams.client.core import Core
 from streams.client.follow import FOLLOWED
@@ -19,11 +21,15 @@ from streams.kafka.reaching import reach
 
 __all__ = ["FollowLoop", "SendLoop"]
 
+log = logging.getLogger(__name__)
 LINGER = 0.01  # seconds in which events gather, so that the model call seldom meets a busy thread
 CHECK_SECONDS = 2.0  # between two looks at the ends of `accounts` and `keys`
 REACH_SECONDS = 3.0
 BLOCK_MS = 3_000
 DELIVERY_MS = 10_000
+# By then a producer has delivered or failed what it was given. kafka-python may do neither: when a broker was killed
+# under it, its idempotent producer can wait for ever for an id that it does not ask for.
+OVERDUE_SECONDS = 2 * DELIVERY_MS / 1000
 
 
 class _Loop:
@@ -65,6 +71,7 @@ class SendLoop(_Loop):
         self._producer: Any = None
         self._stumbled = False
         self._hurried = threading.Event()
+        self._flying: dict[int, tuple[float, Outgoing]] = {}  # what the producer has, oldest first
         self.on_connected: Callable[[], None] = lambda: None
 
     def hurry(self) -> None:
@@ -97,10 +104,21 @@ class SendLoop(_Loop):
         self._close()
 
     def _round(self) -> None:
+        self._give_up_overdue()
         if self._stumbled and self._core.buffer.flying == 0:
             self._close()  # after a failure the producer may be of no use any more: begin with a new one
         while batch := self._core.next_batch(monotonic()):
             self._send(batch)
+
+    def _give_up_overdue(self) -> None:
+        """Leave a producer that neither delivers nor fails; all that it has waits again, for a new one."""
+        oldest = next(iter(self._flying.values()), None)
+        if oldest is None or monotonic() - oldest[0] < OVERDUE_SECONDS:
+            return
+        given_up, self._flying = self._flying, {}  # a late answer about one of them is not heard any more
+        producer, self._producer = self._producer, None
+        self._core.failed([out.draft for _, out in given_up.values()], BrokerUnavailable("no answer in time"))
+        abandon(producer)
 
     def _send(self, batch: list[Outgoing]) -> None:
         try:
@@ -109,9 +127,11 @@ class SendLoop(_Loop):
             self._core.failed([out.draft for out in batch], error)
             return
         for i, out in enumerate(batch):
+            self._flying[id(out)] = monotonic(), out
             try:
                 future = producer.send(self._core.options.prefix + out.topic, value=out.value, key=out.key)
             except Exception as error:  # too large, or no metadata within BLOCK_MS
+                del self._flying[id(out)]
                 if not self._core.never_fits(out.draft, error):
                     self._stumbled = True
                     self._core.failed([later.draft for later in batch[i:]], error)
@@ -121,9 +141,12 @@ class SendLoop(_Loop):
                 future.add_errback(self._failed, out)
 
     def _sent(self, out: Outgoing, _: object) -> None:
-        self._core.sent(out.draft)
+        if self._flying.pop(id(out), None) is not None:
+            self._core.sent(out.draft)
 
     def _failed(self, out: Outgoing, error: BaseException) -> None:
+        if self._flying.pop(id(out), None) is None:
+            return
         if not self._core.never_fits(out.draft, error):
             self._stumbled = True
             self._core.failed([out.draft], error)
@@ -152,8 +175,18 @@ class SendLoop(_Loop):
     def _close(self) -> None:
         if self._producer is not None:
             producer, self._producer = self._producer, None
-            producer.close(timeout=1)
+            abandon(producer, 1.0)
         self._stumbled = False
+
+
+def abandon(producer: Any, seconds: float = 0.0) -> None:
+    """End a producer, which may not be able to end well: what it still has is not its concern any more."""
+    try:
+        producer.close(timeout=seconds)
+    except KafkaError as error:
+        log.debug("a producer did not end well: %s", type(error).__name__)
+        producer._sender.force_close()
+        producer._closed = True
 
 
 class FollowLoop(_Loop):

@@ -79,8 +79,8 @@ def read(value: bytes, schema: Schema) -> dict[str, Any]:
     if newest(schema.record).fingerprint == schema.fingerprint:
         try:
             return _reader(schema.record)(value, HEADER)
-        except Exception:  # noqa: S110 - the reference tells what is wrong with it, or reads it after all
-            pass
+        except Exception:  # the reference tells what is wrong with it, or reads it after all
+            return read_by_reference(value, schema)
     return read_by_reference(value, schema)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from streams.codec.records import decode_key
 from streams.doctor.remark import Remark, not_checked, ok, warning, wrong
-from streams.errors import RecordError
+from streams.errors import AccessDenied, RecordError
 from streams.kafka.reading import Reader
 from streams.kafka.topics import topic_name
 from streams.model import KeyKind, PublicKey, TransitClass
@@ -31,6 +31,8 @@ SOON = 5 * 60_000  # a key that may be sealed to for less long, and has no succe
 
 def check_vault(settings: Settings) -> list[Remark]:
     """Both sockets, and what should have ended. A role may have one of them alone, but not neither."""
+    if settings.vault.url is not None:
+        return _check_over_network(settings, settings.vault.url)
     worker, control = sockets(settings.vault)
     if not worker.exists() and not control.exists():
         return [wrong("no vault's socket is here", str(control), SERVE)]
@@ -47,9 +49,18 @@ def check_vault(settings: Settings) -> list[Remark]:
     return remarks
 
 
+def _check_over_network(settings: Settings, url: str) -> list[Remark]:
+    """What this process's certificate lets it ask: a role is a worker's or a controller's, never both."""
+    try:
+        return judge_status(ControlClient.of(settings).status(), url)
+    except AccessDenied:
+        asyncio.run(_ask_for_a_worker(settings))
+        unseen = not_checked("this certificate is a worker's: keys that are overdue are not seen", url)
+        return [ok("answers workers", url), unseen]
+
+
 async def _ask_for_a_worker(settings: Settings) -> None:
-    async with VaultClient.of(settings) as vault:
-        await vault.digest_key()
+    await VaultClient.of(settings).digest_key()
 
 
 def judge_status(status: Mapping[str, Any], where: str) -> list[Remark]:
