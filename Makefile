@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit integration java bench figures clean
+.PHONY: help demo test lint types unit integration tools bench faults clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,17 +32,18 @@ lint: $(VENV)/dev.stamp ## Style
 types: $(VENV)/dev.stamp ## Strict types
 	@$(BIN)/mypy --no-error-summary
 
-unit: $(VENV)/dev.stamp ## Unit and contract tests: no broker, seconds
+unit: $(VENV)/dev.stamp tools ## Unit and contract tests: no broker, seconds
 	@$(BIN)/pytest tests/unit tests/contract
 
-integration: $(VENV)/dev.stamp java ## Tests on the embedded broker and on a real Kafka
+integration: $(VENV)/dev.stamp tools ## Tests on the embedded broker and on a real Kafka
 	@$(BIN)/pytest tests/integration tests/faults
 
-# A real Kafka needs Java 17 and Maven. Under CI they are installed where they are missing; elsewhere the tests say so.
-java:
-	@if [ "$$CI" = true ] && ! { command -v java && command -v mvn; } >/dev/null 2>&1; then \
+# A real Kafka needs Java 17 and Maven, the rules need Prometheus and promtool. Under CI they are installed where they
+# are missing; elsewhere the tests say so.
+tools:
+	@if [ "$$CI" = true ] && ! { command -v java && command -v mvn && command -v prometheus && command -v promtool; } >/dev/null 2>&1; then \
 	  SUDO=; [ "$$(id -u)" = 0 ] || SUDO=sudo; \
-	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless maven >/dev/null; \
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless maven prometheus >/dev/null; \
 	fi
 
 $(VENV)/bench.stamp: $(VENV)/dev.stamp
@@ -51,6 +52,9 @@ $(VENV)/bench.stamp: $(VENV)/dev.stamp
 
 bench: $(VENV)/bench.stamp ## All figures of speed, about half an hour (ARGS="speed blocks" for some, --json)
 	@$(BIN)/python -m bench $(ARGS)
+
+faults: $(VENV)/dev.stamp ## Faults under load on a real Kafka, about half an hour (ARGS="kill broker --turns 5")
+	@$(BIN)/python -m bench.faults $(ARGS)
 
 clean: ## Remove the environment, caches and what a demo left
 	@rm -rf $(VENV) .cache .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import re
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -16,7 +18,6 @@ from streams.client import Client
 from streams.demo.processes import Processes, fetch
 from streams.demo.show import start_keys
 from streams.kafka.admin import apply
-from streams.kafka.embedded import free_port
 from streams.lifecycle.receipts import Report, check_receipts
 from streams.metrics import samples
 from streams.model import StorageMode
@@ -28,6 +29,8 @@ __all__ = ["Deployment", "Numbers", "deploy", "deploy_on", "pause", "processor",
 START_SECONDS = 60.0
 QUIET_SECONDS = 240.0
 FLUSH_EVERY = 5_000
+WORKERS = 8  # at most, each with a port of its own
+PORTS = (12_000, 30_000)
 _READ = {
     "streams_records_total": "ended",
     "process_cpu_seconds_total": "cpu",
@@ -100,12 +103,13 @@ def deploy_on(
     bootstrap: str, folder: Path, accounts: Mapping[str, StorageMode], extra: Mapping[str, str]
 ) -> Iterator[Deployment]:
     """Topics, vault, janitor and accounts on a broker that runs; all processes end with the block."""
+    ports = _free_ports(WORKERS + 1)
     environment = {
         "STREAMS_CELL": "bench",
         "STREAMS_KAFKA__BOOTSTRAP": bootstrap,
         "STREAMS_VAULT__DIRECTORY": str(folder / "vault"),
-        "STREAMS_WORKER__HTTP_PORT": str(free_port()),
-        "STREAMS_JANITOR__HTTP_PORT": str(free_port()),
+        "STREAMS_WORKER__HTTP_PORT": str(ports),
+        "STREAMS_JANITOR__HTTP_PORT": str(ports + WORKERS),
         **extra,
     }
     settings = parse(environment)
@@ -113,6 +117,19 @@ def deploy_on(
     with Processes(environment, folder / "logs") as processes:
         start_keys(processes, settings, accounts)
         yield Deployment(settings, processes, environment)
+
+
+def _free_ports(count: int) -> int:
+    """The first of some free ports in a row, below those that the system gives to connections."""
+    while True:
+        first = random.randrange(*PORTS)
+        with ExitStack() as held:
+            try:
+                for port in range(first, first + count):
+                    held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
 
 
 def send(

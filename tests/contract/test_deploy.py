@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,20 @@ def test_the_command_takes_the_options_that_compose_gives_it(name: str) -> None:
             rest = rest[1:]
         options = {option for parameter in command.params for option in parameter.opts}
         assert [word for word in rest if word.startswith("--") and word not in options] == []
+
+
+def against_the_specification(path: Path) -> subprocess.CompletedProcess[str]:
+    """The Compose specification's own schema, which check-jsonschema brings."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_compose_file_holds_to_its_specification(tmp_path: Path) -> None:
+    done = against_the_specification(ROOT / "docker-compose.yml")
+    assert done.returncode == 0, done.stdout
+    wrong = tmp_path / "docker-compose.yml"
+    wrong.write_text((ROOT / "docker-compose.yml").read_text(encoding="utf-8").replace("restart:", "restarts:"))
+    assert "restarts" in against_the_specification(wrong).stdout, "a wrong key is found"
 
 
 def test_the_environment_holds_valid_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,10 +119,11 @@ def test_prometheus_scrapes_the_ports_on_which_workers_and_janitor_listen() -> N
     assert targets == {*expected, f"janitor:{settings.janitor.http_port}"}
 
 
-def test_grafana_finds_its_datasource_and_dashboard() -> None:
+def test_grafana_finds_its_datasource_and_dashboards() -> None:
     sources = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/prometheus.yml").read_text())
     providers = yaml.safe_load((ROOT / "deploy/grafana/provisioning/dashboards/compliance.yml").read_text())
-    text = (ROOT / "deploy/grafana/dashboards/compliance.json").read_text(encoding="utf-8")
-    assert set(re.findall(r'"uid": "(\w+)"', text)) == {"compliance", sources["datasources"][0]["uid"]}
+    for path in (ROOT / "deploy/grafana/dashboards").glob("*.json"):
+        own = f"compliance-{path.stem}"
+        assert set(re.findall(r'"uid": "([\w-]+)"', path.read_text())) == {own, sources["datasources"][0]["uid"]}
     folder = providers["providers"][0]["options"]["path"]
     assert any(f":{folder}:" in volume for volume in compose()["services"]["grafana"]["volumes"])

@@ -1,4 +1,4 @@
-"""docs/metrics.md, the dashboard and the code name the same metrics with the same labels."""
+"""docs/metrics.md, the dashboards, the rules of Prometheus and the code name the same metrics with the same labels."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prometheus_client import Counter, Gauge, Histogram
 
 from streams import metrics
@@ -16,7 +17,7 @@ from streams import metrics
 ROOT = Path(__file__).parents[2]
 FORBIDDEN = {"account", "user", "end_user", "conversation", "application", "text", "event"}
 _ROW = re.compile(r"^\| `(?P<name>streams_\w+)` \| (?P<kind>\w+) \| (?P<labels>[^|]+) \| (?P<meaning>[^|]+) \|$", re.M)
-_SELECTED = re.compile(r"(?P<name>streams_\w+)(?:\{(?P<labels>[^}]*)\})?")
+_SELECTED = re.compile(r"(?P<name>streams[_:][\w:]+)(?:\{(?P<labels>[^}]*)\})?")
 _GROUPED = re.compile(r"\b(?:by|without) \(([^)]*)\)")
 AMBIENT = {"le", "instance", "job"}
 
@@ -36,16 +37,30 @@ def series() -> dict[str, tuple[str, ...]]:
     for name, (kind, labels) in in_code().items():
         for suffix in ("_bucket", "_sum", "_count") if kind == "histogram" else ("",):
             names[name + suffix] = labels
+    for rule in rules():
+        if "record" in rule:
+            names[rule["record"]] = tuple(
+                label.strip() for by in _GROUPED.findall(rule["expr"]) for label in by.split(",")
+            )
     return names
 
 
-def dashboard() -> Any:
-    return json.loads((ROOT / "deploy/grafana/dashboards/compliance.json").read_text(encoding="utf-8"))
+def dashboards() -> dict[str, Any]:
+    files = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+
+
+def rules() -> Iterator[dict[str, Any]]:
+    for path in sorted((ROOT / "deploy/prometheus/rules").glob("*.yml")):
+        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]:
+            yield from group["rules"]
 
 
 def queries() -> Iterator[str]:
-    for panel in dashboard()["panels"]:
-        yield from (target["expr"] for target in panel.get("targets", ()))
+    for dashboard in dashboards().values():
+        for panel in dashboard["panels"]:
+            yield from (target["expr"] for target in panel.get("targets", ()))
+    yield from (rule["expr"] for rule in rules())
     text = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
     yield from re.findall(r"`([^`\n]*\bstreams_[^`\n]*[({>][^`\n]*)`", text)
 
@@ -80,7 +95,7 @@ def mistakes(query: str, known: dict[str, tuple[str, ...]]) -> list[str]:
 
 def test_every_query_names_metrics_and_labels_that_exist() -> None:
     asked = list(queries())
-    assert len(asked) > 40
+    assert len(asked) > 80
     assert [(query, wrong) for query in asked if (wrong := mistakes(query, series()))] == []
 
 
@@ -101,6 +116,14 @@ def test_the_dashboard_shows_every_metric_that_people_act_on() -> None:
     shown = {match["name"] for query in queries() for match in _SELECTED.finditer(query)}
     needed = {"streams_vault_overdue_keys", "streams_topic_drift", "streams_lag_records", "streams_violations_total"}
     assert needed <= shown
-    ids = [panel["id"] for panel in dashboard()["panels"]]
-    assert len(ids) == len(set(ids))
-    assert all(panel["title"] for panel in dashboard()["panels"])
+    assert sorted(dashboards()) == ["operations", "policy"]
+    for dashboard in dashboards().values():
+        ids = [panel["id"] for panel in dashboard["panels"]]
+        assert len(ids) == len(set(ids))
+        assert all(panel["title"] for panel in dashboard["panels"])
+
+
+def test_what_is_recorded_is_what_is_asked_for() -> None:
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    asked = {name for query in queries() for name in re.findall(r"\bstreams:\w+:\w+", query)}
+    assert asked <= recorded
