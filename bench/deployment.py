@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -121,15 +121,13 @@ def deploy_on(
 
 def _free_ports(count: int) -> int:
     """The first of some free ports in a row, below those that the system gives to connections."""
-    while True:
-        first = random.randrange(*PORTS)
-        with ExitStack() as held:
-            try:
-                for port in range(first, first + count):
-                    held.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return first
+    first = random.randrange(*PORTS)
+    return first if all(map(_is_free, range(first, first + count))) else _free_ports(count)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def send(
