@@ -38,12 +38,12 @@ unit: $(VENV)/dev.stamp tools ## Unit and contract tests: no broker, seconds
 integration: $(VENV)/dev.stamp tools ## Tests on the embedded broker and on a real Kafka
 	@$(BIN)/pytest tests/integration tests/faults
 
-# A real Kafka needs Java 17 and Maven, the rules need Prometheus and promtool. Under CI they are installed where they
-# are missing; elsewhere the tests say so.
+# A real Kafka needs Java 17 and Maven, the rules need Prometheus and promtool, wrong clocks need faketime. Under CI they
+# are installed where they are missing; elsewhere the tests say so.
 tools:
-	@if [ "$$CI" = true ] && ! { command -v java && command -v mvn && command -v prometheus && command -v promtool; } >/dev/null 2>&1; then \
+	@if [ "$$CI" = true ] && ! { command -v java && command -v mvn && command -v prometheus && command -v promtool && command -v faketime; } >/dev/null 2>&1; then \
 	  SUDO=; [ "$$(id -u)" = 0 ] || SUDO=sudo; \
-	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless maven prometheus >/dev/null; \
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless maven prometheus faketime >/dev/null; \
 	fi
 
 $(VENV)/bench.stamp: $(VENV)/dev.stamp

@@ -145,7 +145,7 @@ def measure(number: int = 2_000, turns: int = 7) -> list[Block]:
     outputs = Outputs(lambda short: f"compliance.{short}", lambda topic: 4, load_policies().counted_labels, "bench")
     batch = packed([Out(TOPIC, 0, record.key or b"", record.value or b"") for record in records])
     waiting = [item for item in run.intake.decode(records) if isinstance(item, SealedEvent)]
-    plains = [plain for plain in run.opener.open(waiting, NOW) if isinstance(plain, bytes)]
+    plains = [plain for plain in run.opener.open(waiting) if isinstance(plain, bytes)]
     contents = [decode_content(plain) for plain in plains]
     inputs = [Event(item.source, item.meta, content) for item, content in zip(waiting, contents, strict=True)]
     judged = process(inputs, run.rules)
@@ -172,7 +172,7 @@ def measure(number: int = 2_000, turns: int = 7) -> list[Block]:
     blocks: dict[str, Callable[[], Any]] = {
         "unpack Kafka's batch": lambda: unpacked(batch),
         "decode the events": lambda: run.intake.decode(records),
-        "open (AES-256-GCM)": lambda: run.opener.open(waiting, NOW),
+        "open (AES-256-GCM)": lambda: run.opener.open(waiting),
         "decode the contents": lambda: [decode_content(plain) for plain in plains],
         "detect": lambda: run.rules.detectors.detect(contents),
         "decide": lambda: run.rules.policies.decide(signals),

@@ -14,6 +14,7 @@ ComplianceError
  ├─ DependencyError       retry, then stop before commit, exit 3
  │   ├─ BrokerUnavailable
  │   ├─ VaultUnavailable
+ │   ├─ ClockSkew             our clock and the vault's differ by more than keys can bear
  │   └─ DeliveryError         the broker did not take what was sent
  └─ IntegrityError        a chain or a seal does not verify: stop and alert
 """
@@ -25,6 +26,7 @@ from enum import StrEnum
 __all__ = [
     "AccessDenied",
     "BrokerUnavailable",
+    "ClockSkew",
     "Code",
     "ComplianceError",
     "ConfigurationError",
@@ -149,6 +151,10 @@ class BrokerUnavailable(DependencyError):
 
 class VaultUnavailable(DependencyError):
     """The vault does not answer at its socket or address."""
+
+
+class ClockSkew(DependencyError):
+    """Our clock and the vault's differ by more than keys can bear: one of them would take live keys for ended."""
 
 
 class DeliveryError(DependencyError):

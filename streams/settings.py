@@ -155,7 +155,7 @@ class WorkerSettings(_Group):
     group: Id = Field("compliance-worker", description="Consumer group.")
     batch_records: int = Field(2_000, ge=1, le=20_000, description="Records of one partition in one batch, at most.")
     batch_bytes: int = Field(4_194_304, ge=1_024, description="Bytes of one partition in one batch, about.")
-    in_flight: int = Field(4, ge=1, le=64, description="Batches whose delivery may be under way at once.")
+    in_flight: int = Field(16, ge=1, le=64, description="Batches whose delivery may be under way at once.")
     delivery_timeout: float = Field(30.0, ge=1, description="Seconds until an undelivered batch stops the worker.")
     poll_timeout: float = Field(0.05, gt=0, le=5, description="Seconds a poll waits for records.")
     session_timeout: float = Field(10.0, ge=6, description="Seconds until Kafka takes a silent worker for dead.")

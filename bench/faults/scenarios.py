@@ -15,7 +15,7 @@ from kafka.admin import ConfigResource
 
 from bench.faults.trial import Trial, Verdict, trial
 from streams.demo.processes import until
-from streams.errors import DependencyError
+from streams.errors import ClockSkew, DependencyError, SettingsError
 from streams.kafka.admin import apply
 from streams.kafka.clients import kafka_python_arguments
 from streams.lifecycle.accounts import Change, open_registry
@@ -123,6 +123,38 @@ def kill_janitor(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
     return trial.finish()
 
 
+def wrong_clock(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+    """A worker's clock jumps by a day, forwards or back, while it works: it ends by itself, and others do its work."""
+    trial.workers(1)
+    jump = trial.folder / "jump"
+    for turn in range(turns):
+        jump.write_text("+0", encoding="utf-8")
+        guest = trial.processes.start("worker", "--index", "2", extra=_faked_clock(jump))
+        trial.processes.until_served(trial.deployment.page(2, "readyz"), WAIT, "the worker's start")
+        trial.wait(2)
+        ends, since = trial.ends(), time.monotonic()
+        jump.write_text("-1d" if turn % 2 else "+1d", encoding="utf-8")
+        code = guest.wait(WAIT)
+        trial.recover(since, ends)
+        trial.processes.end(guest)
+        if code != ClockSkew.exit_code or "by one time server" not in trial.log("worker"):
+            return trial.finish(lambda totals, number: ["the worker did not say that its clock is wrong"])
+    return trial.finish()
+
+
+def _faked_clock(jump: Path) -> dict[str, str]:
+    """A process's environment in which its clock (not the monotonic one) is off by what the file says."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        raise SettingsError("the library of `faketime` is not installed: install Debian's package faketime")
+    return {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(jump),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+
+
 def remove_output(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
     """An output topic is removed and made again: workers stop before they commit, and go on. What was on it is gone."""
     trial.workers(2)
@@ -193,6 +225,7 @@ SCENARIOS: dict[str, Scenario] = {
     "broker": Scenario("the broker killed and restarted", 3, 25, restart_broker),
     "vault": Scenario("the vault hangs, is gone for 20 s, restarts", 2, 35, lose_vault),
     "janitor": Scenario("the janitor killed while it purges", 20, 4, kill_janitor),
+    "clock": Scenario("a worker's clock jumps by a day", 4, 40, wrong_clock),
     "removed": Scenario("an output topic removed and made again", 2, 30, remove_output),
     "large": Scenario("records too large for their output", 1, 20, too_large_for_output),
     "disk": Scenario("the vault's disk full", 2, 10, fill_vault_disk),

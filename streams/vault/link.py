@@ -8,13 +8,14 @@ import socket
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography.x509 import load_pem_x509_certificate
 
-from streams.errors import AccessDenied, SettingsError, VaultUnavailable
+from streams.errors import AccessDenied, ClockSkew, SettingsError, VaultUnavailable
 from streams.settings import Settings, VaultSettings
 from streams.tls import client_context, fault
 
@@ -22,6 +23,7 @@ __all__ = ["CELL_HEADER", "Link", "current"]
 
 CELL_HEADER = "Streams-Cell"
 TIMEOUT = 5.0
+SKEW_SECONDS = 60.0  # clocks of a cell may differ by so much; keys have margins of minutes and hours
 _NOT_OURS = (403, 409)  # the certificate may not, or the vault is another cell's
 
 
@@ -40,7 +42,8 @@ class Link:
             current(chosen)
 
     def call(self, method: str, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """The vault's answer: `VaultUnavailable` when there is none, `AccessDenied` when it says no."""
+        """The vault's answer: `VaultUnavailable` when there is none, `AccessDenied` when it says no, `ClockSkew` when
+        its time is not ours."""
         connection = self._connection()
         headers = {CELL_HEADER: self._cell}
         try:
@@ -53,6 +56,7 @@ class Link:
             raise self.unavailable(type(error).__name__) from None
         finally:
             connection.close()
+        self._same_time(answer.getheader("Date"))
         return self._judged(answer.status, found)
 
     def unavailable(self, why: str) -> VaultUnavailable:
@@ -61,6 +65,21 @@ class Link:
         return VaultUnavailable(
             f"the vault at {self.name} does not answer ({why}): is `streams vault serve` running{certificate}?"
         )
+
+    def _same_time(self, told: str | None) -> None:
+        """Both sides decide by their clocks whether a key has ended, so an answer to a wrong clock decides nothing."""
+        try:
+            theirs = parsedate_to_datetime(told or "")
+        except ValueError:
+            raise self.unavailable("its answer has no time") from None
+        ours = datetime.now(UTC)
+        ahead = (ours - theirs).total_seconds()
+        if abs(ahead) > SKEW_SECONDS:
+            raise ClockSkew(
+                f"this machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the clock of the "
+                f"vault at {self.name} ({ours:%Y-%m-%d %H:%M:%S} and {theirs:%Y-%m-%d %H:%M:%S} UTC), and no key would "
+                "end when it should: set both by one time server"
+            )
 
     def _judged(self, status: int, found: object) -> dict[str, Any]:
         if not isinstance(found, dict):

@@ -95,6 +95,8 @@ class _Private(NamedTuple):
 class TransitOpener:
     """Opens what SDKs sealed. Holds private transit keys until their end, and at most `capacity` content keys.
 
+    That a key has ended is the vault's to say: one whose time is over here is dropped, and asked for again.
+
     A content key goes with the transit key that it was wrapped to. `unwraps` counts unwrappings. For one thread.
     """
 
@@ -108,8 +110,9 @@ class TransitOpener:
     def __repr__(self) -> str:
         return f"<TransitOpener {len(self._private)} keys, {len(self._content)} content keys>"
 
-    def missing(self, batch: Sequence[SealedEvent]) -> set[str]:
-        """Ids of transit keys that must be asked for before `open`."""
+    def missing(self, batch: Sequence[SealedEvent], now_ms: int) -> set[str]:
+        """Ids of transit keys that must be asked for before `open`; those whose time is over are dropped first."""
+        self.expire(now_ms)
         return {event.sealed.key for event in batch} - self._private.keys()
 
     def put(self, key_id: str, private: bytes, end_ms: int) -> None:
@@ -123,15 +126,14 @@ class TransitOpener:
             self._private.clear()
         self._private[key_id] = _Private(None, 0)
 
-    def open(self, batch: Sequence[SealedEvent], now_ms: int) -> list[bytes | Code]:
+    def open(self, batch: Sequence[SealedEvent]) -> list[bytes | Code]:
         """The plain content of each event, or why it cannot be read: KEY_UNKNOWN, KEY_ENDED or SEAL_BROKEN."""
-        self.expire(now_ms)
         return [self._open(event) for event in batch]
 
     def expire(self, now_ms: int) -> None:
-        """Drop the private keys whose end has come; `open` does it too, and an idle worker has to ask for it."""
+        """Drop the private keys whose end has come; `missing` does it too, and an idle worker has to ask for it."""
         for key_id in [key_id for key_id, held in self._private.items() if held.private and held.end_ms <= now_ms]:
-            self.ended(key_id)
+            self._forget(key_id)
 
     def life_left(self, keys: PublicKeys, now_ms: int) -> dict[TransitClass, float]:
         """By class, the least share (0 to 1) of its life that a key had left which served since this was last asked."""

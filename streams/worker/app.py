@@ -15,10 +15,11 @@ import faust
 from streams import metrics, tracing
 from streams.codec.intake import Intake, Way
 from streams.detect import load_detectors
-from streams.errors import AccessDenied, ComplianceError, DeliveryError, DependencyError, VaultUnavailable
+from streams.errors import AccessDenied, ComplianceError, DeliveryError, DependencyError
 from streams.kafka.acl_admin import refuse_denied
 from streams.kafka.admin import broker_features, partition_counts, refuse_drift
 from streams.kafka.follow import Follower
+from streams.kafka.grouping import Grouped
 from streams.kafka.producer import BatchProducer
 from streams.kafka.topics import topic_name
 from streams.kafka.transport import Batch, faust_settings
@@ -27,11 +28,12 @@ from streams.pipeline import Detectors, Rules
 from streams.policy import load_policies
 from streams.policy.rates import RateJudge
 from streams.policy.timeline import Timeline
-from streams.vault.client import PrivateTransit, VaultClient
+from streams.vault.client import VaultClient
 from streams.vault.harden import harden
 from streams.vault.keyring import PublicKeys
 from streams.vault.sealing import StorageSealer
 from streams.vault.transit import TransitOpener
+from streams.worker.asking import Asking
 from streams.worker.facts import FactTaker
 from streams.worker.flight import Flight
 from streams.worker.health import Health, Progress
@@ -48,7 +50,6 @@ __all__ = ["SOURCES", "Worker", "run"]
 
 log = logging.getLogger(__name__)
 SOURCES: dict[str, Way] = {"intake": "sealed", "intake.plain": "plain", "signals": "signals"}
-RETRY_SECONDS = 0.5
 COLLECT_AFTER = 50_000  # containers made and not freed; a batch has fewer
 LEAVE_SECONDS = 6.0  # for the last commit, and for leaving the group
 
@@ -56,25 +57,6 @@ LEAVE_SECONDS = 6.0  # for the last commit, and for leaving the group
 def now_ms() -> int:
     """The worker's clock, in ms."""
     return time.time_ns() // 1_000_000
-
-
-class _VaultKeys:
-    """Private transit keys from the vault; while it does not answer, asked again until `patience` seconds are over."""
-
-    def __init__(self, client: VaultClient, patience: float) -> None:
-        self._client = client
-        self._patience = patience
-
-    async def transit(self, key_id: str) -> PrivateTransit:
-        deadline = time.monotonic() + self._patience
-        while True:
-            try:
-                return await self._client.transit_key(key_id)
-            except VaultUnavailable as error:
-                if time.monotonic() > deadline:
-                    raise
-                log.warning("%s; asking again", error)
-                await asyncio.sleep(RETRY_SECONDS)
 
 
 class _App(faust.App):  # type: ignore[misc]  # Faust is not typed
@@ -137,19 +119,19 @@ class Worker:
         facts = FactTaker(accounts, keys, skips)
         followed = {"accounts": facts.account, "keys": facts.key, "skips": facts.skip}
         self._follower = Follower(settings.kafka, {self._topic(short): take for short, take in followed.items()})
-        vault = VaultClient.of(settings)
+        vault = Asking(VaultClient.of(settings), settings.worker.delivery_timeout, self._stop.is_set)
         async with BatchProducer(settings.kafka) as producer:
-            digest_key = await self._patiently(vault.digest_key)
+            digest_key = await vault.digest_key()
             self._pass = self._make_pass(digest_key, detectors, policies, accounts, keys, skips, vault)
             counts = await asyncio.to_thread(partition_counts, settings)
             outputs = Outputs(self._topic, counts.__getitem__, policies.counted_labels, self._name)
-            self._flight = Flight(producer, outputs, settings.worker.in_flight, self._fail, now_ms)
+            self._flight = Flight(Grouped(producer), outputs, settings.worker.in_flight, self._fail, now_ms)
             self._policies = policies
             self._measure = Measure(self._pass, self._follower, policies, self.progress)
             by_time = not (await asyncio.to_thread(broker_features, settings)).embedded
             judge = RateJudge(policies, lambda account: accounts.facts(account, None, None).mode)
             self._rates = RateWatch(settings, self._topic("counts"), judge, producer, outputs, by_time)
-            await self._consume()
+            await self._consume(vault)
 
     def _make_pass(
         self,
@@ -159,7 +141,7 @@ class Worker:
         accounts: Accounts,
         keys: PublicKeys,
         skips: Skips,
-        vault: VaultClient,
+        vault: Asking,
     ) -> Pass:
         settings = self._settings
         topics = {self._topic(short): way for short, way in SOURCES.items()}
@@ -169,12 +151,12 @@ class Worker:
             sealer=StorageSealer(settings.region, settings.storage.content_key_seconds),
             rules=Rules(detectors, policies, accounts, settings.region),
             keys=keys,
-            source=_VaultKeys(vault, settings.worker.delivery_timeout),
+            source=vault,
             skips=skips,
             now_ms=now_ms,
         )
 
-    async def _consume(self) -> None:
+    async def _consume(self, vault: Asking) -> None:
         """Follow, then take batches until stopped; what is in flight at the end lands and is committed."""
         (follow,) = tasks = self._beside(following=self._follower.run())
         try:
@@ -185,7 +167,11 @@ class Worker:
             await app.start()
             spare_collector()
             self.progress.ready = True
-            tasks += self._beside(measure=self._measure.run(app.consumer), rates=self._rates.run())
+            tasks += self._beside(
+                measure=self._measure.run(app.consumer),
+                rates=self._rates.run(),
+                asking=vault.keep_asking(self._pass.intake),
+            )
             log.info("worker %s takes events; metrics at %s/metrics", self._name, self.health.address)
             crashed = asyncio.create_task(app.wait_until_stopped())
             tasks.append(crashed)
@@ -290,17 +276,6 @@ class Worker:
             self.progress.fatal = str(error)
             log.error("%s", error)
             self._stop.set()
-
-    async def _patiently(self, ask: Any) -> Any:
-        """Ask the vault until it answers, for as long as a delivery may take."""
-        deadline = time.monotonic() + self._settings.worker.delivery_timeout
-        while True:
-            try:
-                return await ask()
-            except VaultUnavailable:
-                if time.monotonic() > deadline or self._stop.is_set():
-                    raise
-                await asyncio.sleep(RETRY_SECONDS)
 
     def _topic(self, short: str) -> str:
         return topic_name(self._settings.topics, short)

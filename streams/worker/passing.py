@@ -61,7 +61,8 @@ class Pass(NamedTuple):
     now_ms: Callable[[], int]
 
     async def run(self, records: Sequence[Record]) -> list[Outcome[Sealed]]:
-        """One outcome for each record, in order. Raises `VaultUnavailable` only; bad records are outcomes.
+        """One outcome for each record, in order. Raises `VaultUnavailable` and `ClockSkew` only; bad records are
+        outcomes.
 
         What is to be skipped is parted off first: nothing that might not survive it comes to see it.
         """
@@ -84,14 +85,14 @@ class Pass(NamedTuple):
         now = self.now_ms()
         self._watch_clock(records, now)
         waiting = [item for item in inputs if isinstance(item, SealedEvent)]
-        for key_id in self.opener.missing(waiting):
+        for key_id in self.opener.missing(waiting, now):
             answer = await self.source.transit(key_id)
             if answer.private is not None:
                 self.opener.put(key_id, answer.private, answer.end)
             elif answer.ended:
                 self.opener.ended(key_id)
         with stage("open"):
-            opened = self._open(inputs, waiting, records, now)
+            opened = self._open(inputs, waiting, records)
         with stage("process"):
             outcomes = self._process(opened)
         with stage("seal"):
@@ -102,9 +103,8 @@ class Pass(NamedTuple):
         inputs: Sequence[SealedEvent | Event | Signal | Rejected],
         waiting: Sequence[SealedEvent],
         records: Sequence[Record],
-        now: int,
     ) -> list[Input]:
-        plains = iter(self.opener.open(waiting, now))
+        plains = iter(self.opener.open(waiting))
         opened: list[Input] = []
         for item, record in zip(inputs, records, strict=True):
             if isinstance(item, SealedEvent):

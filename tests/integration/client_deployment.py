@@ -108,6 +108,6 @@ def opened(deployment: Deployment, records: list[Any]) -> list[tuple[SealedEvent
     opener = TransitOpener()
     for key_id, private in deployment.privates.items():
         opener.put(key_id, private.private_bytes_raw(), int(time() * 1000) + HOUR)
-    contents = opener.open(events, int(time() * 1000))
+    contents = opener.open(events)
     assert not [code for code in contents if isinstance(code, Code)]
     return [(event, decode_content(data)) for event, data in zip(events, contents, strict=True)]  # type: ignore[arg-type]
