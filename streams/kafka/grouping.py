@@ -39,7 +39,8 @@ class Grouped:
         self._sink = sink
         self._waves = waves
         self._waiting: deque[_Parcel] = deque()
-        self._carrying: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def deliver(self, items: Sequence[Out]) -> None:
         """Return once all in-sync replicas have all records; raises what the sink behind raises."""
@@ -47,13 +48,21 @@ class Grouped:
             return
         parcel = _Parcel(items, sum(len(item.value) for item in items), asyncio.get_running_loop().create_future())
         self._waiting.append(parcel)
-        if len(self._carrying) < self._waves:
+        if self._under_way < self._waves:
+            self._under_way += 1
             task = asyncio.create_task(self._carry())
-            self._carrying.add(task)
-            task.add_done_callback(self._carrying.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         await parcel.done
 
     async def _carry(self) -> None:
+        """Carry until nothing waits. No task gets in between the last look and the word that this one is over."""
+        try:
+            await self._carry_all()
+        finally:
+            self._under_way -= 1
+
+    async def _carry_all(self) -> None:
         while self._waiting:
             group = self._group()
             try:

@@ -93,6 +93,25 @@ def test_a_wave_that_fails_fails_for_all_that_it_carried_and_the_next_goes_on() 
     asyncio.run(run())
 
 
+def test_what_is_given_when_a_wave_has_just_landed_is_not_left_behind() -> None:
+    """Whoever is woken by the last wave gives the next at once, before the loop has cleared away what carried it."""
+
+    async def run() -> None:
+        topics = Topics()
+        topics.open.set()
+        grouped = Grouped(topics)
+
+        async def outputs_and_receipt() -> None:
+            for value in (b"outputs", b"receipt", b"more", b"receipt"):
+                async with asyncio.timeout(5):
+                    await grouped.deliver(outs(value))
+
+        await asyncio.gather(*(outputs_and_receipt() for _ in range(3)))
+        assert sum(map(len, topics.waves)) == 12
+
+    asyncio.run(run())
+
+
 def test_one_that_gave_up_waiting_harms_none_that_travels_with_it() -> None:
     async def run() -> None:
         topics = Topics()
