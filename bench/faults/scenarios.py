@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
 
@@ -17,10 +19,10 @@ from bench.faults.trial import Trial, Verdict, trial
 from streams.demo.processes import until
 from streams.errors import ClockSkew, DependencyError, SettingsError
 from streams.kafka.admin import apply
-from streams.kafka.clients import kafka_python_arguments
+from streams.kafka.clients import confluent_arguments, kafka_python_arguments
 from streams.lifecycle.accounts import Change, open_registry
 from streams.model import StorageMode
-from tests.kafka_server import KafkaServer
+from tests.kafka_server import KafkaCluster, KafkaServer
 
 __all__ = ["SCENARIOS", "Scenario", "run"]
 
@@ -30,6 +32,9 @@ PAST_SESSION = 9.0
 VAULT_GONE = 20.0
 BROKER_GONE = 4.0
 WAIT = 60.0
+REPLICAS = {"STREAMS_TOPICS__REPLICATION": "3", "STREAMS_TOPICS__MIN_INSYNC": "2"}
+
+Brokers = KafkaServer | KafkaCluster
 
 
 class Scenario(NamedTuple):
@@ -38,10 +43,11 @@ class Scenario(NamedTuple):
     told: str
     turns: int
     seconds: float
-    act: Callable[[Trial, KafkaServer, int], Verdict]
+    act: Callable[[Trial, Brokers, int], Verdict]
+    brokers: int = 1
 
 
-def kill_workers(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+def kill_workers(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
     """kill -9 of one of two workers at random moments."""
     supervisor = trial.workers(2)
     for _ in range(turns):
@@ -52,7 +58,7 @@ def kill_workers(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
     return trial.finish()
 
 
-def stop_and_go_on(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+def stop_and_go_on(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
     """A worker sleeps past its session, others take over, it wakes up."""
     supervisor = trial.workers(2)
     for _ in range(turns):
@@ -68,7 +74,7 @@ def stop_and_go_on(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
     return trial.finish()
 
 
-def rebalance_storm(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+def rebalance_storm(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
     """Workers come and go before the group has settled."""
     trial.workers(1)
     for turn in range(turns):
@@ -81,8 +87,9 @@ def rebalance_storm(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
     return trial.finish()
 
 
-def restart_broker(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+def restart_broker(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
     """The only broker is killed, and comes back."""
+    assert isinstance(kafka, KafkaServer)
     trial.workers(2)
     for _ in range(turns):
         trial.wait(3)
@@ -91,10 +98,34 @@ def restart_broker(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
         time.sleep(BROKER_GONE)
         kafka.start()
         trial.recover(since, ends)
-    return trial.finish()
+    return trial.finish(resent=True)
 
 
-def lose_vault(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+def kill_each_broker(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
+    """Of three brokers, one after the other is killed and comes back; two suffice to take what is sent."""
+    assert isinstance(kafka, KafkaCluster)
+    trial.workers(2)
+    for turn in range(turns):
+        broker = kafka.brokers[turn % len(kafka.brokers)]
+        trial.wait(3)
+        ends, since = trial.ends(), time.monotonic()
+        broker.kill()
+        trial.recover(since, ends)
+        broker.start()
+        until(lambda: _in_sync(trial), WAIT, "a broker's return among the replicas in sync", lambda: None)
+    return trial.finish(resent=True)
+
+
+def _in_sync(trial: Trial) -> bool:
+    try:
+        topics = AdminClient(confluent_arguments(trial.deployment.settings.kafka)).list_topics(timeout=5).topics
+    except KafkaException:
+        return False
+    partitions = [one for topic in topics.values() for one in topic.partitions.values()]
+    return all(len(one.isrs) == len(one.replicas) for one in partitions)
+
+
+def lose_vault(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
     """The vault hangs, then is killed, is gone for twenty seconds, and is started again; then a worker starts."""
     trial.workers(2)
     for _ in range(turns):
@@ -112,7 +143,7 @@ def lose_vault(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
     return trial.finish()
 
 
-def kill_janitor(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+def kill_janitor(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
     """The janitor purges all the time, and is killed again and again in the middle of it."""
     trial.workers(2)
     for _ in range(turns):
@@ -123,7 +154,7 @@ def kill_janitor(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
     return trial.finish()
 
 
-def wrong_clock(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+def wrong_clock(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
     """A worker's clock jumps by a day, forwards or back, while it works: it ends by itself, and others do its work."""
     trial.workers(1)
     jump = trial.folder / "jump"
@@ -155,7 +186,7 @@ def _faked_clock(jump: Path) -> dict[str, str]:
     }
 
 
-def remove_output(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+def remove_output(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
     """An output topic is removed and made again: workers stop before they commit, and go on. What was on it is gone."""
     trial.workers(2)
     name = trial.topic("violations.malware")
@@ -171,7 +202,7 @@ def remove_output(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
     return trial.finish()
 
 
-def too_large_for_output(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+def too_large_for_output(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
     """`tagged` takes only small records for a while: what is too large becomes a dead letter, its neighbours go on."""
     trial.workers(2)
     for _ in range(turns):
@@ -192,7 +223,7 @@ def _dead_letters_too(totals: Mapping[str, int], number: int) -> list[str]:
     return [] if ended else [f"ended as {dict(totals)}, of {number}"]
 
 
-def fill_vault_disk(trial: Trial, kafka: KafkaServer, turns: int) -> Verdict:
+def fill_vault_disk(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
     """The vault cannot write: new keys are refused with its reason, workers go on with those they have; then it can."""
     trial.workers(2)
     for turn in range(turns):
@@ -223,6 +254,7 @@ SCENARIOS: dict[str, Scenario] = {
     "zombie": Scenario("a worker stopped past its session, then woken", 5, 15, stop_and_go_on),
     "storm": Scenario("workers come and go without a pause", 20, 6, rebalance_storm),
     "broker": Scenario("the broker killed and restarted", 3, 25, restart_broker),
+    "brokers": Scenario("one of three brokers killed at a time", 3, 25, kill_each_broker, brokers=3),
     "vault": Scenario("the vault hangs, is gone for 20 s, restarts", 2, 35, lose_vault),
     "janitor": Scenario("the janitor killed while it purges", 20, 4, kill_janitor),
     "clock": Scenario("a worker's clock jumps by a day", 4, 40, wrong_clock),
@@ -237,6 +269,9 @@ def run(name: str, folder: Path, turns: int | None = None, rate: float = RATE, s
     scenario = SCENARIOS[name]
     turns = turns or scenario.turns
     (folder / "kafka").mkdir(parents=True)
-    with KafkaServer(folder / "kafka") as kafka, trial(kafka.bootstrap, folder / "run", seed=seed) as made:
+    alone = scenario.brokers == 1
+    brokers = KafkaServer(folder / "kafka") if alone else KafkaCluster(folder / "kafka", scenario.brokers)
+    extra = None if alone else REPLICAS
+    with brokers as kafka, trial(kafka.bootstrap, folder / "run", extra, seed) as made:
         made.load(int(rate * scenario.seconds * turns) + WARM, rate)
         return scenario.act(made, kafka, turns)

@@ -16,7 +16,7 @@ from tests.kafka_server import missing
 RATE = 250.0
 
 
-@pytest.mark.parametrize("name", ["storm", "broker", "vault", "clock", "removed", "large", "disk"])
+@pytest.mark.parametrize("name", ["storm", "broker", "brokers", "vault", "clock", "removed", "large", "disk"])
 def test_a_fault_under_load_loses_nothing(name: str, tmp_path: Path) -> None:
     why = missing()
     if why and os.environ.get("CI") != "true":
