@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from subprocess import Popen
 from typing import NamedTuple
 
 from confluent_kafka import KafkaException
@@ -26,6 +27,7 @@ from tests.kafka_server import KafkaCluster, KafkaServer
 
 __all__ = ["SCENARIOS", "Scenario", "run"]
 
+OLDER = "bench.faults.older"  # what runs a worker of the release before
 RATE = 400.0  # events a second
 WARM = 2_000
 PAST_SESSION = 9.0
@@ -186,6 +188,28 @@ def _faked_clock(jump: Path) -> dict[str, str]:
     }
 
 
+def upgrade_and_back(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
+    """Workers of the release before are replaced one by one, and then those of this release, in one group."""
+    running = [_join(trial, index, OLDER) for index in range(2)]
+    for _ in range(turns):
+        for module in ("streams", OLDER):
+            for index in range(2):
+                trial.wait(3)
+                ends, since = trial.ends(), time.monotonic()
+                if trial.processes.end(running[index]) != 0:
+                    return trial.finish(lambda totals, number: ["a worker did not leave in order"])
+                running[index] = _join(trial, index, module)
+                trial.recover(since, ends)
+    versions = trial.versions("receipts", "receipt")
+    return trial.finish(None if versions == {1, 2} else lambda totals, number: [f"receipts are of {versions} alone"])
+
+
+def _join(trial: Trial, index: int, module: str) -> Popen[bytes]:
+    worker = trial.processes.start("worker", "--index", str(index), module=module)
+    trial.processes.until_served(trial.deployment.page(index, "readyz"), WAIT, "the worker's start")
+    return worker
+
+
 def remove_output(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
     """An output topic is removed and made again: workers stop before they commit, and go on. What was on it is gone."""
     trial.workers(2)
@@ -258,6 +282,7 @@ SCENARIOS: dict[str, Scenario] = {
     "vault": Scenario("the vault hangs, is gone for 20 s, restarts", 2, 35, lose_vault),
     "janitor": Scenario("the janitor killed while it purges", 20, 4, kill_janitor),
     "clock": Scenario("a worker's clock jumps by a day", 4, 40, wrong_clock),
+    "upgrade": Scenario("a rolling upgrade under load, and back", 2, 30, upgrade_and_back),
     "removed": Scenario("an output topic removed and made again", 2, 30, remove_output),
     "large": Scenario("records too large for their output", 1, 20, too_large_for_output),
     "disk": Scenario("the vault's disk full", 2, 10, fill_vault_disk),

@@ -18,7 +18,9 @@ from typing import NamedTuple
 
 from bench.deployment import Deployment, deploy_on, pause, settle
 from bench.roles import QUIET, STANDARD, quiet
+from streams.codec.framing import HEADER
 from streams.codec.records import decode_dead_letter, decode_tagged, decode_violation
+from streams.codec.schemas import versions
 from streams.demo.processes import Processes, until
 from streams.demo.proof import prove
 from streams.errors import DependencyError
@@ -140,6 +142,12 @@ class Trial:
         with Reader(self.deployment.settings.kafka) as reader:
             records = reader.read([self.topic("dead-letter")])
             return {decode_dead_letter(record.value or b"").code.value for record in records}
+
+    def versions(self, short: str, record: str) -> set[int]:
+        """The schema versions of a record that lie on a topic."""
+        known = {schema.header: schema.version for schema in versions()[record]}
+        with Reader(self.deployment.settings.kafka) as reader:
+            return {known[(one.value or b"")[:HEADER]] for one in reader.read([self.topic(short)])}
 
     def finish(
         self, expected: Callable[[Mapping[str, int], int], list[str]] | None = None, resent: bool = False

@@ -68,12 +68,17 @@ class Processes:
                     process.kill()
                     process.wait()
 
-    def start(self, *arguments: str, extra: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Start `streams ARGUMENTS`, its output in a log file of its own; `extra` is added to its environment."""
+    def start(
+        self, *arguments: str, extra: Mapping[str, str] | None = None, module: str = "streams"
+    ) -> subprocess.Popen[bytes]:
+        """Start `streams ARGUMENTS` (or another module with them), its output in a log file of its own.
+
+        `extra` is added to its environment.
+        """
         name = arguments[0]
         with (self._logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own command line
-                [sys.executable, "-m", "streams", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 env={**self._environment, **(extra or {})},
                 stdout=log,
                 stderr=subprocess.STDOUT,

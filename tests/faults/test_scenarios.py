@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from bench.faults.scenarios import run
+from bench.faults.scenarios import SCENARIOS, run
 from tests.kafka_server import missing
 
 RATE = 250.0
+ELSEWHERE = {"kill", "zombie", "janitor"}
 
 
-@pytest.mark.parametrize("name", ["storm", "broker", "brokers", "vault", "clock", "removed", "large", "disk"])
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if name not in ELSEWHERE])
 def test_a_fault_under_load_loses_nothing(name: str, tmp_path: Path) -> None:
     why = missing()
     if why and os.environ.get("CI") != "true":
