@@ -140,6 +140,7 @@ def test_a_key_that_ends_while_the_worker_holds_it_opens_nothing_any_more(rig: R
     value = rig.sealed()
     assert ended(rig, rig.record(value, INTAKE)).disposition is D.STORED
     rig.now += 4 * DAY
+    rig.keys.known["transit-standard"] = PrivateTransit(None, rig.now, True)
     assert rig.run(rig.record(value, INTAKE))[0].disposition is D.EXPIRED_UNREAD
 
 
