@@ -136,6 +136,17 @@ class KafkaServer:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def runs(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None, "it does not run"
+        return self._process.pid
+
+    @property
     def data(self) -> Path:
         """The folder of its logs."""
         return self.folder / "data"

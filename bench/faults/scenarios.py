@@ -247,6 +247,21 @@ def _dead_letters_too(totals: Mapping[str, int], number: int) -> list[str]:
     return [] if ended else [f"ended as {dict(totals)}, of {number}"]
 
 
+def fill_broker_disk(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
+    """The broker's disk is full: it takes nothing any more and ends. Then there is room, and it starts again."""
+    assert isinstance(kafka, KafkaServer)
+    trial.workers(2)
+    for _ in range(turns):
+        trial.wait(2)
+        ends, since = trial.ends(), time.monotonic()
+        resource.prlimit(kafka.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        until(lambda: not kafka.runs, WAIT, "the end of a broker that cannot write", lambda: None)
+        kafka.kill()
+        kafka.start()
+        trial.recover(since, ends)
+    return trial.finish(resent=True)
+
+
 def fill_vault_disk(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
     """The vault cannot write: new keys are refused with its reason, workers go on with those they have; then it can."""
     trial.workers(2)
@@ -285,6 +300,7 @@ SCENARIOS: dict[str, Scenario] = {
     "upgrade": Scenario("a rolling upgrade under load, and back", 2, 30, upgrade_and_back),
     "removed": Scenario("an output topic removed and made again", 2, 30, remove_output),
     "large": Scenario("records too large for their output", 1, 20, too_large_for_output),
+    "full": Scenario("the broker's disk full", 2, 25, fill_broker_disk),
     "disk": Scenario("the vault's disk full", 2, 10, fill_vault_disk),
 }
 
