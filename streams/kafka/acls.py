@@ -56,7 +56,7 @@ ROLES: Mapping[str, tuple[Allow, ...]] = {
     ),
     "plain_producer": (Allow("topic", ("write",), ("intake.plain",)),),
     "worker": (
-        Allow("topic", ("read",), (*_SOURCES, "accounts", "keys", "counts")),
+        Allow("topic", ("read",), (*_SOURCES, "accounts", "keys", "skips", "counts")),
         Allow(
             "topic",
             ("write",),
@@ -74,7 +74,8 @@ ROLES: Mapping[str, tuple[Allow, ...]] = {
     "vault": (),
     "administrator": (
         Allow("topic", ("create", "alter", "alter_configs"), _EVERY),
-        Allow("topic", ("read", "write"), ("accounts",)),
+        Allow("topic", ("read", "write"), ("accounts", "skips")),
+        Allow("group", ("describe",), (ANY,)),
         Allow("cluster", ("describe",), (CLUSTER,)),
     ),
     "auditor": (

@@ -134,9 +134,9 @@ REFUSALS: Mapping[str, type[Exception]] = {
 ALLOWED = """
 application: read accounts; write signals
 plain_producer: write intake.plain
-worker: read accounts; read keys; write dead-letter
+worker: read accounts; read keys; read skips; write dead-letter
 janitor: read keys
-administrator: read accounts
+administrator: read accounts; write skips
 auditor: read receipts
 operator: read dead-letter
 all_areas: read violations.malware; join trust-safety
@@ -148,6 +148,11 @@ super: read tagged; write shadow; purge tagged; join any
 FORBIDDEN = """
 application: read intake; read tagged; read receipts; read violations.malware; write tagged; write keys; write accounts
 application: write violations.malware; write receipts; write intake.plain; purge intake; join compliance-worker
+application: write skips; read skips
+plain_producer: write skips
+worker: write skips
+janitor: write skips
+operator: write skips
 plain_producer: write intake; write signals; read intake.plain; read accounts; read keys; purge intake.plain
 worker: purge intake; purge intake.plain; purge tagged; delete intake; delete tagged; read tagged; read receipts
 worker: read violations.child-safety; read dead-letter; read ledger; write intake; write keys; write accounts

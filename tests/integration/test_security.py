@@ -105,6 +105,12 @@ def tailed(deployment: Secured, role: str, kind: str, *words: str) -> list[Any]:
     return shown(deployment.run(role, "tail", kind, "--from", "beginning", "--stop-at-end", "--json", *words))
 
 
+def test_an_administrator_may_look_at_all_that_skipping_takes(worked: Secured) -> None:
+    done = worked.run("administrator", "skip", "intake", "0", "0", "--reason", "a test")
+    assert done.returncode == 2, "there is nothing left to skip"
+    assert "has committed" in done.stderr or "holds nothing" in done.stderr
+
+
 def test_what_was_sent_is_stored_and_an_auditor_can_prove_it(worked: Secured) -> None:
     (report,) = shown(worked.run("auditor", "receipts", "check", "--json"))
     assert report["ok"] is True
