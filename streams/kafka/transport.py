@@ -13,6 +13,7 @@ from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
 import faust
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from yarl import URL
@@ -183,8 +184,19 @@ class Consumer(driver.Consumer):
             yield piece
 
     async def perform_seek(self) -> None:
-        """Go back to the commit: what was taken and not committed comes again, so its acknowledgements are stale."""
-        committed = await self.seek_to_committed()
+        """Go back to the commit: what was taken and not committed comes again, so its acknowledgements are stale.
+
+        When partitions change hands meanwhile, aiokafka says that one is not assigned, or none. What is assigned then
+        begins at its commit by itself, and is sought again at the end of the rebalance.
+        """
+        try:
+            committed = await self.seek_to_committed()
+        except (IllegalStateError, AssertionError):
+            log.info("partitions changed hands before they were sought back to their commits")
+            self.ledger.forget(list(self._due))
+            self._due.clear()
+            self._read_offset.clear()
+            return
         places = [TP(tp.topic, tp.partition) for tp in committed]
         self.ledger.forget(places)
         for tp, place in zip(committed, places, strict=True):
