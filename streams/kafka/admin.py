@@ -10,7 +10,14 @@ from typing import Any, NamedTuple, Self
 
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, KafkaAdminClient
-from kafka.errors import KafkaError, SecurityDisabledError, TopicAlreadyExistsError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorError,
+    SecurityDisabledError,
+    TopicAlreadyExistsError,
+)
 
 from streams.errors import BrokerUnavailable, ConfigurationError, DriftError
 from streams.kafka.clients import kafka_python_arguments
@@ -39,6 +46,7 @@ Place = tuple[str, int]
 EMBEDDED_CLUSTER = "tansu_cluster"
 UNTIL_REACHED_MS = 5_000
 SEEN_SECONDS = 20.0
+LOADING_SECONDS = 10.0
 SEEN_PAUSE = 0.05
 # Settings under which a larger value keeps records longer; -1 is without end.
 _LONGER = {
@@ -273,13 +281,23 @@ class Admin:
     def committed(self, topics: Iterable[str]) -> dict[Place, dict[str, int]]:
         """By partition of these topics, the committed offset of every group that has one."""
         wanted = set(topics)
-        found: dict[Place, dict[str, int]] = {}
+        deadline = monotonic() + LOADING_SECONDS
         with self._answers("read the commits of all groups"):
-            groups = [one["group_id"] for one in self._client.list_groups() if one.get("group_type") != "share"]
-            for group in groups:
-                for part, one in self._client.list_group_offsets({group: None}).get(group, {}).items():
-                    if part.topic in wanted and one.offset >= 0:
-                        found.setdefault((part.topic, part.partition), {})[group] = one.offset
+            while True:
+                try:
+                    return self._committed(wanted)
+                except (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError):
+                    if monotonic() > deadline:
+                        raise
+                    sleep(0.1)  # the broker has just begun to serve the group
+
+    def _committed(self, wanted: set[str]) -> dict[Place, dict[str, int]]:
+        found: dict[Place, dict[str, int]] = {}
+        groups = [one["group_id"] for one in self._client.list_groups() if one.get("group_type") != "share"]
+        for group in groups:
+            for part, one in self._client.list_group_offsets({group: None}).get(group, {}).items():
+                if part.topic in wanted and one.offset >= 0:
+                    found.setdefault((part.topic, part.partition), {})[group] = one.offset
         return found
 
     def purge(self, before: Mapping[Place, int]) -> None:
