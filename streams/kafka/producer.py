@@ -1,7 +1,8 @@
 """Delivery in waves: records grouped by partition into batches of our own filling, all acknowledged before it is done.
 
 `create_batch` and `send_batch` cost a tenth of `send` for each record. A record too large to travel with others goes in
-a batch of its own, so that a refusal names the guilty one.
+a batch of its own, and the records of a batch that is refused are sent again one by one: so that a refusal names the
+guilty one, and no other.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ class BatchProducer:
             if partition is None:
                 partition = partition_of(item.key, await self.partitions(item.topic))
             grouped.setdefault((item.topic, partition), []).append(index)
-        lines = [self._send_line(place, self._fill(items, indices)) for place, indices in grouped.items()]
+        lines = [self._send_line(place, self._fill(items, indices), items) for place, indices in grouped.items()]
         results = await asyncio.gather(*lines, return_exceptions=True)
         large: set[int] = set()
         for result in results:
@@ -162,10 +163,21 @@ class BatchProducer:
         filled.indices.append(index)
         return True
 
-    async def _send_line(self, place: tuple[str, int], line: list[_Filled]) -> set[int]:
+    async def _send_line(self, place: tuple[str, int], line: list[_Filled], items: Sequence[Out]) -> set[int]:
         """Send the batches of one partition; the positions of those that are too large."""
-        topic, partition = place
         large: set[int] = set()
+        for filled in await self._refused(place, line):
+            if len(filled.indices) == 1:
+                large.update(filled.indices)
+                continue
+            alone = [self._fill(items, [index])[0] for index in filled.indices]
+            large.update(index for one in await self._refused(place, alone) for index in one.indices)
+        return large
+
+    async def _refused(self, place: tuple[str, int], line: list[_Filled]) -> list[_Filled]:
+        """Send the batches of one partition; those that are larger than it takes."""
+        topic, partition = place
+        refused = []
         waiting = []
         for filled in line:
             filled.batch.close()
@@ -179,10 +191,10 @@ class BatchProducer:
                 async with asyncio.timeout(self._timeout):
                     await future
             except (MessageSizeTooLargeError, RecordListTooLargeError):
-                large.update(filled.indices)
+                refused.append(filled)
             except (KafkaError, OSError, TimeoutError) as error:
                 raise self._failed(error, topic) from None
-        return large
+        return refused
 
     def _failed(self, error: BaseException, topic: str = "") -> ComplianceError:
         where = f" to {topic}" if topic else ""

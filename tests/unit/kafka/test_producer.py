@@ -34,9 +34,10 @@ class Batch:
 class Broker:
     """What `AIOKafkaProducer` does with batches: takes them, or refuses those that are too large or for one topic."""
 
-    def __init__(self, failing: str = "") -> None:
+    def __init__(self, failing: str = "", limit: int = LIMIT) -> None:
         self.taken: list[tuple[str, int, list[bytes]]] = []
         self._failing = failing
+        self._limit = limit
 
     def create_batch(self) -> Batch:
         return Batch()
@@ -48,7 +49,7 @@ class Broker:
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if topic == self._failing:
             answer.set_exception(KafkaConnectionError())
-        elif any(len(value) > LIMIT for value in batch.values):
+        elif batch.size > self._limit:
             answer.set_exception(MessageSizeTooLargeError())
         else:
             self.taken.append((topic, partition, batch.values))
@@ -70,6 +71,14 @@ def test_records_of_one_partition_stay_in_order() -> None:
         ("t", 0, [b"0", b"2", b"4", b"6", b"8"]),
         ("t", 1, [b"1", b"3", b"5", b"7", b"9"]),
     ]
+
+
+def test_of_a_batch_that_is_refused_as_a_whole_only_the_records_that_are_too_large_by_themselves_are_named() -> None:
+    broker = Broker(limit=10)
+    with pytest.raises(TooLarge) as caught:
+        deliver(broker, [Out("t", 0, b"k", value) for value in (b"small", b"far too large", b"short", b"tiny")])
+    assert caught.value.indices == {1}
+    assert broker.taken == [("t", 0, [b"small"]), ("t", 0, [b"short"]), ("t", 0, [b"tiny"])]
 
 
 def test_without_a_partition_the_key_decides_as_kafkas_own_clients_do() -> None:
