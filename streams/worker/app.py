@@ -50,6 +50,7 @@ __all__ = ["SOURCES", "Worker", "run"]
 
 log = logging.getLogger(__name__)
 SOURCES: dict[str, Way] = {"intake": "sealed", "intake.plain": "plain", "signals": "signals"}
+FLIGHT_BATCHES = 4  # full ones that may be in flight; small ones may be more, as in_flight says
 COLLECT_AFTER = 50_000  # containers made and not freed; a batch has fewer
 LEAVE_SECONDS = 6.0  # for the last commit, and for leaving the group
 
@@ -125,7 +126,8 @@ class Worker:
             self._pass = self._make_pass(digest_key, detectors, policies, accounts, keys, skips, vault)
             counts = await asyncio.to_thread(partition_counts, settings)
             outputs = Outputs(self._topic, counts.__getitem__, policies.counted_labels, self._name)
-            self._flight = Flight(Grouped(producer), outputs, settings.worker.in_flight, self._fail, now_ms)
+            slots, records = settings.worker.in_flight, FLIGHT_BATCHES * settings.worker.batch_records
+            self._flight = Flight(Grouped(producer), outputs, slots, records, self._fail, now_ms)
             self._policies = policies
             self._measure = Measure(self._pass, self._follower, policies, self.progress)
             by_time = not (await asyncio.to_thread(broker_features, settings)).embedded

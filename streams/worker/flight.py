@@ -45,39 +45,49 @@ class Landing(Protocol):
 
 
 class Flight:
-    """Delivers batches side by side, `slots` at most. `failed` is called once with what ended the first that failed."""
+    """Delivers batches side by side, `slots` at most, with `records` at most between them if they are more than one.
+
+    Many small ones may fly together, which makes few requests of them; large ones may not, or a crash would repeat more
+    and memory hold more. `failed` is called once with what ended the first that failed.
+    """
 
     def __init__(
         self,
         sink: Sink,
         outputs: Outputs,
         slots: int,
+        records: int,
         failed: Callable[[ComplianceError], None],
         now_ms: Callable[[], int],
     ) -> None:
         self._sink = sink
         self._outputs = outputs
-        self._slots = asyncio.Semaphore(slots)
+        self._slots = slots
+        self._records = records
+        self._flying = 0  # records
         self._failed = failed
         self._now_ms = now_ms
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def launch(self, landing: Landing, outcomes: list[Outcome[Sealed]], policy: str) -> None:
-        """Start to deliver a batch; waits while all slots are taken."""
-        await self._slots.acquire()
+        """Start to deliver a batch; waits while there is no room for it."""
+        number = len(outcomes)
+        while self._tasks and (len(self._tasks) >= self._slots or self._flying + number > self._records):
+            await asyncio.wait(set(self._tasks), return_when=asyncio.FIRST_COMPLETED)
         task = asyncio.create_task(self._fly(landing, outcomes, policy))
         self._tasks.add(task)
+        self._flying += number
         metrics.IN_FLIGHT.set(len(self._tasks))
-        task.add_done_callback(self._landed)
+        task.add_done_callback(lambda done: self._landed(done, number))
 
     async def landed(self) -> None:
         """Wait until everything in flight has landed or failed."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
-    def _landed(self, task: asyncio.Task[None]) -> None:
+    def _landed(self, task: asyncio.Task[None], number: int) -> None:
         self._tasks.discard(task)
-        self._slots.release()
+        self._flying -= number
         metrics.IN_FLIGHT.set(len(self._tasks))
         if task.cancelled():
             return

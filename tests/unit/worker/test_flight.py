@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from streams.codec.records import decode_receipt
 from streams.errors import BrokerUnavailable, ComplianceError
 from streams.kafka.producer import Out, TooLarge
@@ -51,10 +53,10 @@ class Landing:
 class Flown:
     """A flight of batches over a sink, run to the end."""
 
-    def __init__(self, sink: Topics, slots: int = 2) -> None:
+    def __init__(self, sink: Topics, slots: int = 2, records: int = 100) -> None:
         self.failures: list[ComplianceError] = []
         outputs = Outputs(lambda short: f"t.{short}", lambda topic: 4, (), "w")
-        self.flight = Flight(sink, outputs, slots, self.failures.append, lambda: 17)
+        self.flight = Flight(sink, outputs, slots, records, self.failures.append, lambda: 17)
 
     async def fly(self, landing: Landing, outcomes: list[Outcome[Sealed]]) -> None:
         await self.flight.launch(landing, outcomes, "policy")
@@ -125,19 +127,35 @@ def test_a_dead_letter_too_large_stops_the_worker_and_does_not_go_round_for_ever
     assert "streams topics check" in str(failures[0])
 
 
-def test_no_more_batches_are_under_way_than_there_are_slots() -> None:
+@pytest.mark.parametrize(
+    ("slots", "records", "sizes"),
+    [(2, 100, (1, 1, 1)), (9, 4, (1, 3, 1)), (9, 4, (2, 1, 6))],
+    ids=["slots", "records", "a large one behind small ones"],
+)
+def test_a_batch_waits_while_slots_or_records_are_used_up(slots: int, records: int, sizes: tuple[int, ...]) -> None:
     async def run() -> None:
         gate = asyncio.Event()
         sink = Topics(gate=gate)
-        flown = Flown(sink, slots=2)
-        for offset in (1, 2):
-            await flown.flight.launch(Landing(sink), [outcome(offset)], "policy")
-        third = asyncio.create_task(flown.flight.launch(Landing(sink), [outcome(3)], "policy"))
+        flown = Flown(sink, slots, records)
+        batches = [[outcome(10 * place + number) for number in range(size)] for place, size in enumerate(sizes)]
+        for batch in batches[:-1]:
+            await flown.flight.launch(Landing(sink), batch, "policy")
+        third = asyncio.create_task(flown.flight.launch(Landing(sink), batches[-1], "policy"))
         done, _ = await asyncio.wait([third], timeout=0.05)
-        assert not done, "the third waits for a slot"
+        assert not done, "the third waits for room"
         gate.set()
         await third
         await flown.flight.landed()
         assert len(sink.waves) == 6
 
     asyncio.run(run())
+
+
+def test_a_batch_of_more_records_than_may_fly_flies_alone() -> None:
+    sink = Topics()
+
+    async def run() -> None:
+        await Flown(sink, records=2).fly(Landing(sink), [outcome(number) for number in range(5)])
+
+    asyncio.run(run())
+    assert len(sink.waves) == 2
