@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit integration tools bench faults clean
+.PHONY: help demo test lint types unit integration brokers short tools bench faults data-check clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,8 +35,14 @@ types: $(VENV)/dev.stamp ## Strict types
 unit: $(VENV)/dev.stamp tools ## Unit and contract tests: no broker, seconds
 	@$(BIN)/pytest tests/unit tests/contract
 
-integration: $(VENV)/dev.stamp tools ## Tests on the embedded broker and on a real Kafka
-	@$(BIN)/pytest tests/integration tests/faults
+integration: $(VENV)/dev.stamp tools ## Tests on the embedded broker and on a real Kafka, faults in short form: two runs beside each other
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target brokers short
+
+brokers:
+	@$(BIN)/pytest tests/integration
+
+short:
+	@$(BIN)/pytest tests/faults
 
 # A real Kafka needs Java 17 and Maven, the rules need Prometheus and promtool, wrong clocks need faketime. Under CI they
 # are installed where they are missing; elsewhere the tests say so.
@@ -55,6 +61,9 @@ bench: $(VENV)/bench.stamp ## All figures of speed, about half an hour (ARGS="sp
 
 faults: $(VENV)/dev.stamp ## Faults under load on a real Kafka, about half an hour (ARGS="kill broker --turns 5")
 	@$(BIN)/python -m bench.faults $(ARGS)
+
+data-check: $(VENV)/dev.stamp ## The policy pairs: every fault with file and line, and their figures
+	@$(BIN)/python -m pairs check && $(BIN)/python -m pairs figures
 
 clean: ## Remove the environment, caches and what a demo left
 	@rm -rf $(VENV) .cache .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

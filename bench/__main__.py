@@ -50,7 +50,7 @@ def _sdk(chosen: argparse.Namespace) -> Told:
 
 
 def _scale(chosen: argparse.Namespace) -> Told:
-    some = chosen.events // 2
+    some = chosen.events
     rows = [*scale.workers(some), *scale.partitions(some), *scale.sizes(some)]
     return scale.table(rows), [row._asdict() for row in rows]
 

@@ -1,0 +1,46 @@
+"""How texts are cut and compared."""
+
+from __future__ import annotations
+
+import pytest
+
+from pairs.figures import kappa
+from pairs.words import near_duplicates, words
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("Don't RANK people", ["don't", "rank", "people"]),
+        ("A座3楼的门", ["a", "座", "3", "楼", "的", "门"]),
+        ("offer被毁", ["offer", "被", "毁"]),
+        ("…!", []),
+    ],
+)
+def test_english_is_cut_into_words_and_chinese_into_characters(text: str, cut: list[str]) -> None:
+    assert words(text) == cut
+
+
+def test_short_texts_are_duplicates_only_when_they_are_the_same() -> None:
+    texts = {"a": "rank the three pies please", "b": "rank the three cakes please", "c": "Rank the three pies, please!"}
+    assert list(near_duplicates(texts)) == [("a", "c")]
+
+
+def test_longer_texts_are_duplicates_when_they_share_half_of_their_trigrams() -> None:
+    start = "the committee meets on monday and reads every one of the forty letters"
+    texts = {"a": f"{start} aloud", "b": f"{start} again before lunch", "c": "the committee meets on monday to eat"}
+    assert list(near_duplicates(texts)) == [("a", "b")]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "value"),
+    [
+        ([True, False, True, False], [True, False, True, False], 1.0),
+        ([True, True, False, False], [True, False, True, False], 0.0),
+        ([True] * 25 + [False] * 25, [True] * 20 + [False] * 5 + [True] * 10 + [False] * 15, 0.4),
+        ([True, True], [True, True], 1.0),
+    ],
+)
+def test_kappa_is_agreement_beyond_chance(first: list[bool], second: list[bool], value: float) -> None:
+    """The third case is a worked example of Cohen's coefficient: 0.7 agreement, 0.5 by chance."""
+    assert kappa(first, second) == pytest.approx(value)
