@@ -14,7 +14,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 _COMMAND = re.compile(r"(?<![-\w./])streams ([a-z]+)(?: ([a-z]+))?")
 _TEST = re.compile(r"`((?:tests|streams|bench|deploy|schemas)/[\w/.-]+)`")
-_MAKE = re.compile(r"`make (\w+)")
+_MAKE = re.compile(r"`make ([\w-]+)")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
