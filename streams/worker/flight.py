@@ -109,8 +109,8 @@ class Flight:
     async def _deliver(
         self, landing: Landing, outcomes: list[Outcome[Sealed]], policy: str
     ) -> Mapping[Disposition, int]:
+        outs, origin = self._outputs.wave(outcomes)
         while True:
-            outs, origin = self._outputs.wave(outcomes)
             try:
                 with metrics.STAGE_SECONDS.labels("deliver").time(), tracing.stage("deliver"):
                     await self._sink.deliver(outs)
@@ -123,6 +123,7 @@ class Flight:
                         "`streams topics check`"
                     ) from None
                 outcomes = replace_too_large(outcomes, guilty)
+                outs, origin = self._anew(outcomes, guilty)
         receipt = make_receipt(
             outcomes, landing.missing, self._outputs.worker, landing.generation, policy, self._now_ms()
         )
@@ -132,3 +133,9 @@ class Flight:
         metrics.EVENT_SECONDS.observe(max(0.0, (self._now_ms() - landing.oldest_ms) / 1000))
         landing.acknowledge()
         return ended
+
+    def _anew(self, outcomes: list[Outcome[Sealed]], guilty: set[int]) -> tuple[list[Out], list[int]]:
+        """What takes the place of outputs that were too large. All others were delivered, and are not sent again: a
+        topic that takes less by now must not turn what it has into a dead letter."""
+        anew = [(out, i) for out, i in zip(*self._outputs.wave(outcomes), strict=True) if i in guilty]
+        return [out for out, _ in anew], [i for _, i in anew]

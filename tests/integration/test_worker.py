@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,9 @@ from streams.kafka.reading import Publisher, Reader
 from streams.kafka.topics import topic_name
 from streams.lifecycle.accounts import Change, open_registry
 from streams.lifecycle.scan import canary
+from streams.metrics import samples
 from streams.model import AREAS, Record, StorageMode, Violation
+from streams.worker.measure import SECONDS as SECONDS_BETWEEN
 
 pytestmark = pytest.mark.broker
 ACCOUNTS = {"acme": StorageMode.STANDARD, "quiet": StorageMode.NO_STORAGE, "edgy": StorageMode.EDGE}
@@ -48,6 +51,17 @@ def deployment(broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Deployment]:
     extra |= {"STREAMS_WORKER__SESSION_TIMEOUT": "6", "STREAMS_JANITOR__INTERVAL": "1"}
     with deploy_on(broker.bootstrap, tmp_path, ACCOUNTS, extra) as running:
         yield running
+
+
+def followed(deployment: Deployment) -> float:
+    """When, at the least, the worker last knew all that `accounts` held; it measures every two seconds."""
+    now = time.time()
+    ages = [
+        value
+        for name, labels, value in samples(fetch(deployment.page(0))[1])
+        if name == "streams_follow_age_seconds" and dict(labels) == {"topic": "accounts"}
+    ]
+    return now - 2 * SECONDS_BETWEEN - ages[0] if ages else 0.0
 
 
 def load(number: int) -> Iterator[Mapping[str, Any]]:
@@ -109,6 +123,8 @@ def test_a_change_of_mode_holds_for_what_comes_after_it(deployment: Deployment) 
         with open_registry(settings) as registry:
             registry.set("acme", Change(mode=StorageMode.NO_STORAGE))
         until(lambda: client.mode("acme") is StorageMode.NO_STORAGE, SECONDS, "the change", deployment.processes.check)
+        changed = time.time()
+        until(lambda: followed(deployment) > changed, SECONDS, "the worker's next look", deployment.processes.check)
         client.record(prompt=MARKED, account="acme")
         assert client.flush(SECONDS)
     assert settle(deployment).totals == {"stored": 1, "not_stored": 1}

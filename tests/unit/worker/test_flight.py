@@ -114,7 +114,8 @@ def test_an_outcome_too_large_for_its_topic_becomes_a_dead_letter_and_the_rest_g
     sink = Topics(limit=4_000)
     landing, failures = fly(sink, [outcome(4), grown])
     assert failures == []
-    assert topics(sink.waves[1]) == ["t.tagged", "t.dead-letter"]
+    assert "t.tagged" in topics(sink.waves[0])
+    assert topics(sink.waves[1]) == ["t.dead-letter"], "what was delivered is not sent again"
     receipt = decode_receipt(sink.waves[2][0].value)
     assert receipt.runs == (Run(4, 4, Disposition.STORED), Run(5, 5, Disposition.DEAD_LETTER))
     assert landing.acknowledged_after == 3
