@@ -7,6 +7,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 from typing import NamedTuple
@@ -227,13 +228,18 @@ def remove_output(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
 
 
 def too_large_for_output(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
-    """`tagged` takes only small records for a while: what is too large becomes a dead letter, its neighbours go on."""
+    """`tagged` takes only small records for a while: what is too large becomes a dead letter, its neighbours go on.
+
+    A few of the events around the change of the limit may lie on `tagged` and end as dead letters all the same.
+    """
     trial.workers(2)
     for _ in range(turns):
+        ends = trial.ends()
+        until(partial(trial.has_committed, ends), WAIT, "a commit while all is well", lambda: None)
         _limit(trial, "1000")
         until(lambda: "output_too_large" in trial.dead_letters(), WAIT, "a dead letter", lambda: None)
         _limit(trial, str(12 << 20))
-    return trial.finish(_dead_letters_too)
+    return trial.finish(_dead_letters_too, exactly=False)
 
 
 def _limit(trial: Trial, size: str) -> None:
