@@ -29,6 +29,7 @@ __all__ = ["Deployment", "Numbers", "deploy", "deploy_on", "pause", "processor",
 START_SECONDS = 60.0
 QUIET_SECONDS = 240.0
 FLUSH_EVERY = 5_000
+FLUSH_BYTES = 8 << 20
 WORKERS = 8  # at most, each with a port of its own
 PORTS = (12_000, 30_000)
 _READ = {
@@ -138,10 +139,13 @@ def send(
         deployment.settings.kafka.bootstrap, application="bench", prefix=deployment.settings.topics.prefix
     ) as client:
         client.wait_ready(START_SECONDS)
+        held = 0
         for number, event in enumerate(fields, 1):
             client.record(**event)
-            if number % FLUSH_EVERY == 0:
+            held += len(event.get("prompt", ""))
+            if number % FLUSH_EVERY == 0 or held > FLUSH_BYTES:
                 client.flush(START_SECONDS)
+                held = 0
                 if told is not None:
                     told(number)
         client.flush(START_SECONDS)
