@@ -74,7 +74,7 @@ def partitions(number: int) -> Iterator[Row]:
 
 def sizes(number: int) -> Iterator[Row]:
     """Events of 100 B to 200 KB of text."""
-    for characters, share in ((100, 1.0), (500, 1.0), (10_000, 0.1), (200_000, 0.005)):
+    for characters, share in ((100, 1.0), (500, 1.0), (10_000, 0.2), (200_000, 0.02)):
         some = max(200, int(number * share))
         yield _one(f"{characters:,} characters", some, 4, partial(fill, number=some, characters=characters))
 
