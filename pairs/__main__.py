@@ -3,6 +3,8 @@
 python -m pairs check                     every fault, with file and line; exit code 1 if there is one
 python -m pairs check --others FOLDER     the same, and that no text is a copy of one in FOLDER/**/*.jsonl.gz
 python -m pairs figures [--json]          counts, lengths, openings, agreement, trivial models, the detectors' AUPRC
+python -m pairs review DRAFT …            what is wrong with drafts (form: pairs/drafts.py), and what tells twins apart
+python -m pairs add DRAFT …               append drafts to the set, with ids and splits
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from pairs.checking import check, read
+from pairs.drafts import DraftError, add, parse
 from pairs.loading import DATA, files
+from pairs.reviewing import review
 
 SECOND = Path(__file__).parent / "second"
 
@@ -60,11 +64,30 @@ def figures(folder: Path) -> dict[str, Any]:
     }
 
 
+def drafted(command: str, paths: Sequence[Path], folder: Path) -> int:
+    """Review drafts, or add them."""
+    if not paths:
+        print(f"pairs: {command} needs a file of drafts", file=sys.stderr)
+        return 2
+    try:
+        if command == "add":
+            print(f"{add(paths, folder)} texts added; now: python -m pairs check")
+            return 0
+        for path in paths:
+            for line in review(parse(path), path, folder):
+                print(line)
+    except (DraftError, OSError, UnicodeDecodeError) as error:
+        print(f"pairs: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of the two commands."""
     parser = argparse.ArgumentParser(prog="python -m pairs", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("command", choices=["check", "figures"])
+    parser.add_argument("command", choices=["check", "figures", "review", "add"])
+    parser.add_argument("drafts", nargs="*", type=Path, help="for review and add: files of drafts")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder with en/ and zh/")
     parser.add_argument("--others", type=Path, help="a folder of texts that none may be a copy of")
     parser.add_argument("--json", action="store_true")
@@ -72,6 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not files(chosen.data):
         print(f"pairs: {chosen.data} holds no en/*.jsonl or zh/*.jsonl", file=sys.stderr)
         return 2
+    if chosen.command in ("review", "add"):
+        return drafted(chosen.command, chosen.drafts, chosen.data)
     if chosen.command == "figures":
         told = figures(chosen.data)
         print(json.dumps(told, ensure_ascii=False) if chosen.json else json.dumps(told, ensure_ascii=False, indent=2))

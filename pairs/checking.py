@@ -14,7 +14,7 @@ from pairs.loading import Text, files, split_of
 from pairs.words import HAN, LATIN, near_duplicates, words
 from streams.model.taxonomy import CATEGORY_AREA, CATEGORY_REQUIREMENT
 
-__all__ = ["NEVER", "Fault", "Placed", "check", "read"]
+__all__ = ["NEVER", "Fault", "Placed", "alone", "check", "read"]
 
 NEVER = "csam"  # nothing of this category is written in any form
 SHORTEST = 4  # words
@@ -64,7 +64,7 @@ def check(
     """
     placed, faults = read(files(folder))
     for one in placed:
-        faults += (Fault(one.path, one.line, what) for what in _alone(one.text, one.path))
+        faults += (Fault(one.path, one.line, what) for what in alone(one.text, one.path))
     faults += _ids(placed)
     faults += _twins(placed)
     faults += _copies(placed, others)
@@ -73,7 +73,8 @@ def check(
     return sorted(faults)
 
 
-def _alone(text: Text, path: Path) -> Iterator[str]:
+def alone(text: Text, path: Path) -> Iterator[str]:
+    """What is wrong with one text by itself, and with the folder it lies in."""
     if text.category is not None and text.category not in CATEGORY_AREA:
         yield f"unknown category {text.category}"
     elif text.category == NEVER:
