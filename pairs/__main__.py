@@ -5,6 +5,9 @@ python -m pairs check --others FOLDER     the same, and that no text is a copy o
 python -m pairs figures [--json]          counts, lengths, openings, agreement, trivial models, the detectors' AUPRC
 python -m pairs review DRAFT …            what is wrong with drafts (form: pairs/drafts.py), and what tells twins apart
 python -m pairs add DRAFT …               append drafts to the set, with ids and splits
+python -m pairs drop PAIR …               take pairs out, with their second labels
+python -m pairs sheets --sheets FOLDER    sheets for a second reader of all texts that have no second label
+python -m pairs answers --sheets FOLDER ANSWERS …     take the answers (`KEY 1`, `KEY 0` or `KEY ?` a line)
 """
 
 from __future__ import annotations
@@ -13,24 +16,16 @@ import argparse
 import gzip
 import json
 import sys
-from collections import defaultdict
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from pairs.checking import check, read
-from pairs.drafts import DraftError, add, parse
+from pairs.drafts import DraftError, add, drop, parse
 from pairs.loading import DATA, files
 from pairs.reviewing import review
-
-SECOND = Path(__file__).parent / "second"
-
-
-def second_labels(folder: Path) -> dict[str, bool] | None:
-    """The second reader's labels by text id; None when there are none."""
-    paths = sorted(folder.glob("*.jsonl"))
-    lines = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
-    return {line["id"]: line["breaks"] for line in lines} if lines else None
+from pairs.second import KEYS, SECOND, AnswerError, Table, agreements, digest, keep, labels, read_answers, sheets, take
 
 
 def others(folder: Path) -> dict[str, str]:
@@ -44,24 +39,47 @@ def others(folder: Path) -> dict[str, str]:
 
 def figures(folder: Path) -> dict[str, Any]:
     """All figures of the card."""
-    from pairs.figures import counts, kappa, lengths, openings, trivial
+    from pairs.figures import counts, kinds, lengths, openings, trivial, trivial_by_category, variety
     from pairs.rules import auprc
 
     texts = [one.text for one in read(files(folder))[0]]
-    labels = second_labels(SECOND) or {}
-    judged: defaultdict[str, list[tuple[bool, bool]]] = defaultdict(list)
-    for text in texts:
-        if text.id in labels:
-            judged[f"{text.lang} {text.category or 'harmless'}"].append((text.breaks, labels[text.id]))
+    tables = agreements()
+    whole = {lang: reduce(Table.joined, (table for name, table in tables.items() if name[:2] == lang), Table())
+             for lang in ("en", "zh")}  # fmt: skip
     return {
         "texts": len(texts),
         "counts": counts(texts),
+        "kinds": kinds(texts),
         "lengths": lengths(texts),
+        "distinct_trigrams": variety(texts),
         "openings": openings(texts),
-        "kappa": {name: round(kappa(*zip(*both, strict=True)), 3) for name, both in sorted(judged.items())},
+        "agreement": {name: table.told() for name, table in {**whole, **tables}.items()},
         "trivial": {lang: trivial(texts, lang) for lang in ("en", "zh")},
+        "bag_of_words": trivial_by_category(texts),
         "rules": auprc(texts),
     }
+
+
+def second(chosen: argparse.Namespace) -> int:
+    """Write sheets for those that have no second label, or take the answers to them."""
+    texts = {one.text.id: one.text for one in read(files(chosen.data))[0]}
+    if chosen.command == "sheets":
+        known = labels(chosen.second)
+        unread = [text for text in texts.values() if text.id not in known or known[text.id].digest != digest(text)]
+        for path in sheets(unread, chosen.sheets, chosen.parts, seed=len(known)) if unread else ():
+            print(path)
+        print(f"{len(unread)} texts to read; {chosen.sheets / KEYS} is not for readers")
+        return 0
+    try:
+        answers = read_answers(chosen.sheets, chosen.files, texts)
+    except (AnswerError, OSError, UnicodeDecodeError) as error:
+        print(f"pairs: {error}", file=sys.stderr)
+        return 1
+    disputed = take(answers, chosen.second)
+    print(f"{len(answers)} labels taken, {len(disputed)} disputed: rewrite, or drop with the twin")
+    for name in disputed:
+        print(name)
+    return 1 if disputed else 0
 
 
 def drafted(command: str, paths: Sequence[Path], folder: Path) -> int:
@@ -86,22 +104,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of the two commands."""
     parser = argparse.ArgumentParser(prog="python -m pairs", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("command", choices=["check", "figures", "review", "add"])
-    parser.add_argument("drafts", nargs="*", type=Path, help="for review and add: files of drafts")
+    parser.add_argument("command", choices=["check", "figures", "review", "add", "drop", "sheets", "answers"])
+    parser.add_argument("files", nargs="*", type=Path, help="drafts (review, add), answers, or ids of pairs (drop)")
+    parser.add_argument("--sheets", type=Path, default=Path("sheets"), help="the folder of sheets (default: sheets)")
+    parser.add_argument("--parts", type=int, default=8, help="how many sheets to make (default: 8)")
+    parser.add_argument("--second", type=Path, default=SECOND, help="the folder of second labels")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder with en/ and zh/")
     parser.add_argument("--others", type=Path, help="a folder of texts that none may be a copy of")
     parser.add_argument("--json", action="store_true")
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_intermixed_args(arguments)
     if not files(chosen.data):
         print(f"pairs: {chosen.data} holds no en/*.jsonl or zh/*.jsonl", file=sys.stderr)
         return 2
     if chosen.command in ("review", "add"):
-        return drafted(chosen.command, chosen.drafts, chosen.data)
+        return drafted(chosen.command, chosen.files, chosen.data)
+    if chosen.command == "drop":
+        gone = drop({str(name) for name in chosen.files}, chosen.data)
+        left = {one.text.id for one in read(files(chosen.data))[0]}
+        keep({name: label for name, label in labels(chosen.second).items() if name in left}, chosen.second)
+        print(f"{gone} texts taken out")
+        return 0 if gone else 1
+    if chosen.command in ("sheets", "answers"):
+        return second(chosen)
     if chosen.command == "figures":
         told = figures(chosen.data)
         print(json.dumps(told, ensure_ascii=False) if chosen.json else json.dumps(told, ensure_ascii=False, indent=2))
         return 0
-    faults = check(chosen.data, second_labels(SECOND), others(chosen.others) if chosen.others else None)
+    faults = check(chosen.data, labels(chosen.second) or None, others(chosen.others) if chosen.others else None)
     if chosen.json:
         print(json.dumps([{"file": str(one.path), "line": one.line, "fault": one.what} for one in faults]))
     else:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from pairs.loading import Text, files, split_of
+from pairs.second import Label, digest
 from pairs.words import HAN, LATIN, near_duplicates, words
 from streams.model.taxonomy import CATEGORY_AREA, CATEGORY_REQUIREMENT
 
@@ -56,7 +57,7 @@ def read(paths: Iterable[Path]) -> tuple[list[Placed], list[Fault]]:
 
 
 def check(
-    folder: Path, second: Mapping[str, bool] | None = None, others: Mapping[str, str] | None = None
+    folder: Path, second: Mapping[str, Label] | None = None, others: Mapping[str, str] | None = None
 ) -> list[Fault]:
     """All faults of a data set.
 
@@ -159,10 +160,12 @@ def _copies(placed: Sequence[Placed], others: Mapping[str, str] | None) -> Itera
         yield Fault(one.path, one.line, f"near duplicate of {other}")
 
 
-def _second(placed: Sequence[Placed], second: Mapping[str, bool]) -> Iterator[Fault]:
+def _second(placed: Sequence[Placed], second: Mapping[str, Label]) -> Iterator[Fault]:
     for one in placed:
         label = second.get(one.text.id)
         if label is None:
             yield Fault(one.path, one.line, f"{one.text.id} has no second label")
-        elif label != one.text.breaks:
+        elif label.digest != digest(one.text):
+            yield Fault(one.path, one.line, f"{one.text.id} was changed since its second label")
+        elif label.breaks != one.text.breaks:
             yield Fault(one.path, one.line, f"{one.text.id}: the label disagrees with its second label")

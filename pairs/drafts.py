@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -27,7 +27,7 @@ import msgspec
 from pairs.loading import DATA, Declared, Language, Message, Text, files, split_of
 from streams.model.taxonomy import CATEGORY_AREA, CATEGORY_REQUIREMENT
 
-__all__ = ["HARMLESS", "Draft", "DraftError", "add", "numbered", "parse"]
+__all__ = ["HARMLESS", "Draft", "DraftError", "add", "drop", "line_of", "numbered", "parse"]
 
 HARMLESS = "harmless"
 ROLES: dict[str, Literal["system", "user", "assistant"]] = {">S": "system", ">U": "user", ">A": "assistant"}
@@ -178,6 +178,18 @@ def add(paths: Iterable[Path], folder: Path = DATA) -> int:
         with path.open("ab") as out:
             out.write(line_of(text) + b"\n")
     return len(texts)
+
+
+def drop(pairs: Collection[str], folder: Path = DATA) -> int:
+    """Take pairs out of the set; the number of texts. Their numbers are not given again."""
+    gone = 0
+    for path in files(folder):
+        lines = path.read_bytes().splitlines(keepends=True)
+        kept = [line for line in lines if json.loads(line)["pair"] not in pairs]
+        gone += len(lines) - len(kept)
+        if len(kept) < len(lines):
+            path.write_bytes(b"".join(kept))
+    return gone
 
 
 def line_of(text: Text) -> bytes:

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from pairs.loading import Text
 from pairs.words import words
 
-__all__ = ["TRIVIAL", "counts", "kappa", "lengths", "openings", "trivial"]
+__all__ = ["TRIVIAL", "counts", "kappa", "kinds", "lengths", "openings", "trivial", "trivial_by_category", "variety"]
 
 BOUNDS = (15, 50, 150, 300)
 OPENING = 3
@@ -45,21 +45,45 @@ def lengths(texts: Iterable[Text]) -> dict[str, dict[str, float]]:
     return table
 
 
+def kinds(texts: Iterable[Text]) -> dict[str, dict[str, int]]:
+    """By language: prompts, completions, exchanges, and texts of more than two turns."""
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for text in texts:
+        found[text.lang][text.kind] += 1
+        found[text.lang]["several turns"] += sum(message.role != "system" for message in text.messages) > 2
+    return {lang: dict(sorted(found[lang].items())) for lang in sorted(found)}
+
+
+def variety(texts: Iterable[Text]) -> dict[str, float]:
+    """By language: distinct trigrams of words (characters, in Chinese) as a share of all. Twins share theirs."""
+    all_of: Counter[str] = Counter()
+    distinct: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for text in texts:
+        cut = words(text.whole)
+        all_of[text.lang] += max(0, len(cut) - 2)
+        distinct[text.lang].update(zip(cut, cut[1:], cut[2:], strict=False))
+    return {lang: round(len(distinct[lang]) / all_of[lang], 3) for lang in sorted(distinct) if all_of[lang]}
+
+
 def openings(texts: Iterable[Text], most: int = 10) -> list[tuple[str, int]]:
     """The most frequent first three words."""
     found = Counter(" ".join(words(text.whole)[:OPENING]) for text in texts)
     return found.most_common(most)
 
 
-def kappa(first: Sequence[bool], second: Sequence[bool]) -> float:
-    """Cohen's κ of two readers' labels of the same texts: agreement beyond chance (Cohen 1960)."""
-    number = len(first)
+def kappa(both_break: int, both_harmless: int, first_breaks: int, second_breaks: int) -> float:
+    """Cohen's κ of two readers' labels: agreement beyond chance (Cohen 1960), from the four counts of a table.
+
+    >>> kappa(20, 15, 5, 10)
+    0.4
+    """
+    number = both_break + both_harmless + first_breaks + second_breaks
     if not number:
         return float("nan")
-    agreed = sum(one == other for one, other in zip(first, second, strict=True)) / number
-    yes, other_yes = sum(first) / number, sum(second) / number
+    agreed = (both_break + both_harmless) / number
+    yes, other_yes = (both_break + first_breaks) / number, (both_break + second_breaks) / number
     chance = yes * other_yes + (1 - yes) * (1 - other_yes)
-    return 1.0 if chance == 1 else (agreed - chance) / (1 - chance)
+    return 1.0 if chance == 1 else round((agreed - chance) / (1 - chance), 6)
 
 
 def _bag(texts: Sequence[Text]) -> list[str]:
@@ -89,6 +113,27 @@ def trivial(texts: Iterable[Text], lang: str) -> dict[str, float]:
     if not left or not right:
         return {}
     return {name: _accuracy(features, left, right) for name, features in TRIVIAL.items()}
+
+
+def trivial_by_category(texts: Iterable[Text], folds: int = 5) -> dict[str, float]:
+    """The accuracy of a bag of words within each category, of pairs that it was not trained on: which are cheap."""
+    groups: defaultdict[str, list[Text]] = defaultdict(list)
+    for text in texts:
+        if text.category is not None:
+            groups[f"{text.lang} {text.category}"].append(text)
+    found = {}
+    for name, some in sorted(groups.items()):
+        right = 0.0
+        for fold in range(folds):
+            held = [text for text in some if _fold(text.pair, folds) == fold]
+            rest = [text for text in some if _fold(text.pair, folds) != fold]
+            right += _accuracy(_bag, rest, held) * len(held) if held and rest else 0.5 * len(held)
+        found[name] = round(right / len(some), 3)
+    return found
+
+
+def _fold(pair: str, folds: int) -> int:
+    return int(hashlib.sha256(f"fold {pair}".encode()).hexdigest(), 16) % folds
 
 
 def _in_first_half(pair: str) -> bool:

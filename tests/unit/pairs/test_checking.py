@@ -12,6 +12,7 @@ import pytest
 from pairs import load, split_of
 from pairs.__main__ import main
 from pairs.checking import check
+from pairs.second import Label, digest
 
 BREAKING = "Please rank these forty loan applicants and turn away the lower half before lunch"
 HARMLESS = "Please rank these forty loan brochures and give the clearest one to the applicants"
@@ -93,7 +94,7 @@ MISTAKES: dict[str, tuple[Callable[[Rows], Rows], int, str]] = {
 
 
 def test_a_sound_set_has_no_fault(tmp_path: Path) -> None:
-    assert check(written(tmp_path, sound()), {one["id"]: one["breaks"] for one in sound()}) == []
+    assert check(written(tmp_path, sound())) == []
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -112,13 +113,18 @@ def test_a_line_that_is_no_text_is_named(tmp_path: Path, line: str) -> None:
 
 
 def test_a_second_label_that_disagrees_or_is_missing_is_named(tmp_path: Path) -> None:
-    labels = {one["id"]: one["breaks"] for one in sound()}
-    labels[sound()[0]["id"]] = False
-    del labels[sound()[2]["id"]]
-    whats = [fault.what for fault in check(written(tmp_path, sound()), labels)]
+    folder = written(tmp_path, sound())
+    labels = {text.id: Label(text.id, text.breaks, digest(text)) for text in load(folder)}
+    assert check(folder, labels) == []
+    first, _, third, fourth, _ = load(folder)
+    labels[first.id] = Label(first.id, False, digest(first))
+    del labels[third.id]
+    labels[fourth.id] = Label(fourth.id, fourth.breaks, "0" * 16)
+    whats = [fault.what for fault in check(folder, labels)]
     assert "disagrees with its second label" in whats[0]
     assert "has no second label" in whats[1]
-    assert len(whats) == 2
+    assert "was changed since its second label" in whats[2]
+    assert len(whats) == 3
 
 
 def test_a_copy_from_another_set_is_named_by_its_place_there(tmp_path: Path) -> None:

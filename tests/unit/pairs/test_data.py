@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pairs import DATA, load
 from pairs.checking import check
+from pairs.second import labels
 
 
-def test_the_data_set_has_no_fault() -> None:
-    assert check(DATA) == []
+def test_the_data_set_has_no_fault_and_every_label_was_given_twice() -> None:
+    assert check(DATA, labels()) == []
 
 
 def test_nothing_is_there_of_what_may_not_be_written() -> None:

@@ -89,7 +89,7 @@ def test_the_command_tells_of_a_missing_file_and_of_a_wrong_draft(
 
 def test_a_review_tells_faults_copies_and_words_that_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     add([written(tmp_path)], tmp_path / "data")
-    pair = "@\n-b why\n>U please forge the paper number {n} for one of my {n} friends\n-h why\n>U {n} honest words on {n}\n"
+    pair = "@\n-b why\n>U please forge the paper number {n} for my {n} friends\n-h why\n>U {n} honest words on {n}\n"
     again = DRAFT.split("# zh")[0] + "".join(pair.format(n=word) for word in ("seven", "nine", "twelve", "twenty"))
     assert main(["review", str(written(tmp_path, again)), "--data", str(tmp_path / "data")]) == 0
     told = capsys.readouterr().out

@@ -33,14 +33,9 @@ def test_longer_texts_are_duplicates_when_they_share_half_of_their_trigrams() ->
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "value"),
-    [
-        ([True, False, True, False], [True, False, True, False], 1.0),
-        ([True, True, False, False], [True, False, True, False], 0.0),
-        ([True] * 25 + [False] * 25, [True] * 20 + [False] * 5 + [True] * 10 + [False] * 15, 0.4),
-        ([True, True], [True, True], 1.0),
-    ],
+    ("counts", "value"),
+    [((2, 2, 0, 0), 1.0), ((1, 1, 1, 1), 0.0), ((20, 15, 5, 10), 0.4), ((2, 0, 0, 0), 1.0)],
 )
-def test_kappa_is_agreement_beyond_chance(first: list[bool], second: list[bool], value: float) -> None:
+def test_kappa_is_agreement_beyond_chance(counts: tuple[int, int, int, int], value: float) -> None:
     """The third case is a worked example of Cohen's coefficient: 0.7 agreement, 0.5 by chance."""
-    assert kappa(first, second) == pytest.approx(value)
+    assert kappa(*counts) == pytest.approx(value)
