@@ -174,4 +174,4 @@ def processor() -> str:
 
 def pause() -> None:
     """A while between two looks at a worker, each of which costs it some milliseconds."""
-    time.sleep(0.25)
+    time.sleep(0.5)

@@ -89,7 +89,7 @@ def process(inputs: Sequence[Input], rules: Rules) -> list[Outcome[Evidence]]:
 
 def refusal(item: Event | Signal, rules: Rules) -> Code | None:
     """Why an event that was understood is turned away, if it is: closed account, other region, class or kind."""
-    account = rules.accounts.get(item.meta.account)
+    account = rules.accounts.find(item.meta.account)
     if item.meta.region is not None and item.meta.region != rules.region:
         return Code.REGION_MISMATCH
     if item.meta.kind is Kind.FILE:
@@ -125,7 +125,7 @@ def facts_of(item: Event | Signal, rules: Rules) -> Facts:
 
 def conclude(signal: Signal, decision: Decision, evidence: Evidence | None, rules: Rules) -> Outcome[Evidence]:
     """Keep the evidence only of accounts that may be stored and have a key; all else leaves no content behind."""
-    account = rules.accounts.get(signal.meta.account)
+    account = rules.accounts.find(signal.meta.account)
     if signal.facts.mode is not StorageMode.STANDARD:
         breach = evidence is not None and signal.source.topic.endswith(".plain")
         code = Code.PLAIN_BREACH if breach else None

@@ -17,45 +17,64 @@ _TRANSIT = b"compliance-streams transit 1\0"
 _STORAGE = b"compliance-streams storage 1\0"
 _LENGTHS = tuple(length.to_bytes(4, "big") for length in range(256))
 _MISSING = b"\xff\xff\xff\xff"
+_REMEMBERED = 65_536
 _Part = str | int | bytes | None
 
 
-def _parts(*parts: _Part) -> bytes:
-    out: list[bytes] = []
-    for part in parts:
-        if part is None:
-            out.append(_MISSING)
-            continue
-        raw = part if isinstance(part, bytes) else str(part).encode()
-        length = len(raw)
-        out += (_LENGTHS[length] if length < len(_LENGTHS) else length.to_bytes(4, "big"), raw)
-    return b"".join(out)
+def _part(part: _Part) -> bytes:
+    if part is None:
+        return _MISSING
+    raw = part if isinstance(part, bytes) else str(part).encode()
+    length = len(raw)
+    return (_LENGTHS[length] if length < len(_LENGTHS) else length.to_bytes(4, "big")) + raw
 
 
-# What many events in a row have in common: no part of these is of one event alone.
-_shared = lru_cache(maxsize=1_024)(_parts)
+class _Remembered(dict[str | None, bytes]):
+    """Parts that many events share: accounts, applications, kinds."""
+
+    def __missing__(self, part: str | None) -> bytes:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        found = self[part] = _part(part)
+        return found
+
+
+_known = _Remembered()
+
+
+@lru_cache(maxsize=1_024)
+def _shared(*parts: _Part) -> bytes:
+    """What many events in a row have in common: no part of these is of one event alone."""
+    return b"".join(map(_part, parts))
 
 
 def transit_aad(meta: Metadata, key_id: str) -> bytes:
     """What an event's content is bound to on its way: its ids, account, kind, region, mode, content schema, key."""
-    own = _parts(
-        meta.account,
-        meta.event_id,
-        meta.kind,
-        meta.application,
-        meta.conversation,
-        meta.end_user,
-        meta.producer,
-        meta.sequence,
+    return b"".join(
+        (
+            _TRANSIT,
+            _known[meta.account],
+            _part(meta.event_id),
+            _known[meta.kind],
+            _known[meta.application],
+            _known[meta.conversation],
+            _known[meta.end_user],
+            _known[meta.producer],
+            _part(meta.sequence),
+            _shared(meta.region, meta.storage, newest("content").fingerprint, key_id),
+        )
     )
-    return _TRANSIT + own + _shared(meta.region, meta.storage, newest("content").fingerprint, key_id)
 
 
 def storage_aad(source: Source, meta: Metadata, region: str, purpose: str, account_key: str, day_key: str) -> bytes:
     """What evidence is bound to where it is kept: source, event, account, region, purpose, schema, both keys."""
-    return (
-        _STORAGE
-        + _shared(source.cell, source.topic, source.partition)
-        + _parts(source.offset, source.ingested_at, meta.event_id)
-        + _shared(meta.account, region, purpose, newest("evidence").fingerprint, account_key, day_key)
+    return b"".join(
+        (
+            _STORAGE,
+            _shared(source.cell, source.topic, source.partition),
+            _part(source.offset),
+            _part(source.ingested_at),
+            _part(meta.event_id),
+            _shared(meta.account, region, purpose, newest("evidence").fingerprint, account_key, day_key),
+        )
     )

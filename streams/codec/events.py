@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 from msgspec.structs import asdict
 
 from streams.codec.framing import frame, unframe
+from streams.codec.generated import writer_of
 from streams.codec.identity import Digester, is_id
 from streams.codec.metadata import metadata_from
+from streams.codec.schemas import newest
+from streams.codec.straight import MANY_MESSAGES, content_reader
 from streams.errors import Code, DecodeError, InvalidEvent
 from streams.model import (
     INDEX,
@@ -38,7 +42,6 @@ __all__ = [
 ]
 
 _ROLES = {role.value: role for role in Role}
-MANY_MESSAGES = 4_096
 _LONG = 1 << 63
 
 
@@ -64,18 +67,32 @@ def encode_sealed_event(meta: Metadata, sealed: TransitSealed) -> bytes:
 
 def encode_content(content: Content) -> bytes:
     """What is sealed on the way."""
-    return frame("content", _content_to(content))
+    written: bytes = _content_writer("content")(content.messages, content.attributes, ())
+    return written
+
+
+@lru_cache(maxsize=2)
+def _content_writer(record: str) -> Callable[..., bytes]:
+    schema = newest(record)
+    places = {"messages": "m", "attributes": "a", "findings": "f"}
+    made: Callable[..., bytes] = writer_of(schema.parsed, schema.header, "m, a, f", places)
+    return made
 
 
 def decode_content(data: bytes) -> Content:
     """The inverse; `DecodeError` or `InvalidEvent` when it is none."""
-    return _content_from(unframe(data, "content"))
+    try:
+        return content_reader()(data)
+    except Exception:  # rarer forms, and whatever is wrong
+        return _content_from(unframe(data, "content"))
 
 
 def encode_evidence(evidence: Evidence) -> bytes:
     """What is sealed for storage."""
     findings = [_Found(LABELS[f.label], f.score, f.spans, f.detector, f.clue) for f in evidence.findings]
-    return frame("evidence", {**_content_to(evidence.content), "findings": findings})
+    content = evidence.content
+    written: bytes = _content_writer("evidence")(content.messages, content.attributes, findings)
+    return written
 
 
 def decode_evidence(data: bytes) -> Evidence:

@@ -7,17 +7,29 @@ says what is wrong and where: a reader raises any `Exception` to ask for that, a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from streams.codec.varint import SMALL, TAKEN, long_of, number, read_long
+from streams.codec.varint import HIGHER, LOWEST, SMALL, TAKEN, long_of, number, read_long
 from streams.errors import SchemaError
 
-__all__ = ["Reader", "Writer", "reader", "writer"]
+__all__ = ["Reader", "Reading", "Repeats", "Writer", "reader", "writer", "writer_of"]
 
 Writer = Callable[[Mapping[str, Any]], bytes]
 Reader = Callable[[bytes, int], dict[str, Any]]
 _SOME = tuple(b"\x02" + length for length in TAKEN)  # the second branch of a union, then a length
 _BOOLEANS = {0: False, 1: True}
+REMEMBERED, REMEMBERED_BYTES = 65_536, 256  # values, and how long one may be
+
+
+class Repeats(NamedTuple):
+    """What is the same in many records in a row, so that its bytes are remembered.
+
+    `fields` are names of strings and bytes, found by their value; `records` are names of records inside, found by
+    being the very same (frozen) object.
+    """
+
+    fields: frozenset[str] = frozenset()
+    records: frozenset[str] = frozenset()
 
 
 def writer(schema: dict[str, Any], header: bytes = b"") -> Writer:
@@ -27,21 +39,62 @@ def writer(schema: dict[str, Any], header: bytes = b"") -> Writer:
     that frozen structs go in as they are. Every field must be there. Raises what wrong types raise, and
     `OverflowError`.
     """
-    made = _Writing(schema)
-    parts = [part for field in schema["fields"] for part in made.value(field["type"], f"d[{field['name']!r}]")]
-    made.line(f"return b''.join((H, {', '.join(parts)},))")
-    written: Writer = made.function("d", H=header)
+    places = {field["name"]: f"d[{field['name']!r}]" for field in schema["fields"]}
+    written: Writer = writer_of(schema, header, "d", places)
     return written
+
+
+def writer_of(
+    schema: dict[str, Any], header: bytes, arguments: str, places: Mapping[str, str], repeats: Repeats | None = None
+) -> Any:
+    """The same as a function of other arguments: `places` tells by field the expression of its value."""
+    made = _Writing(schema, repeats or Repeats())
+    parts = [part for field in schema["fields"] for part in made.field(field, places[field["name"]])]
+    made.line(f"return b''.join((H, {', '.join(parts)},))")
+    return made.function(arguments, H=header, M=_Remembered(b""), O=_Remembered(b"\x02"), C={}, remember=_remember)
+
+
+class _Remembered(dict[Any, bytes]):
+    """Strings and bytes, encoded with their length; None, for where nothing may stand."""
+
+    def __init__(self, before: bytes) -> None:
+        super().__init__()
+        self._before = before
+
+    def __missing__(self, value: str | bytes | None) -> bytes:
+        if value is None and self._before:
+            return b"\x00"
+        raw = value.encode() if isinstance(value, str) else value
+        if not isinstance(raw, bytes):
+            raise TypeError("neither a string nor bytes")
+        encoded = self._before + number(len(raw)) + raw
+        if len(raw) <= REMEMBERED_BYTES:
+            if len(self) >= REMEMBERED:
+                self.clear()
+            self[value] = encoded
+        return encoded
+
+
+def _remember(held: dict[int, tuple[object, bytes]], record: object, encoded: bytes) -> bytes:
+    """Keep the bytes of a record by its identity; the record is kept too, so that no other one gets its place."""
+    if len(held) >= REMEMBERED:
+        held.clear()
+    held[id(record)] = (record, encoded)
+    return encoded
 
 
 def reader(schema: dict[str, Any]) -> Reader:
     """Decodes a record from a place in bytes, to their very end, as the reference does."""
-    made = _Reading(schema)
+    made = Reading(schema)
     found = made.value(schema)
     made.line("if i != len(b): raise ValueError('not all was read')")
     made.line(f"return {found}")
     read: Reader = made.function("b, i")
     return read
+
+
+_TEXTS = ("string", "bytes")
+_OPTIONAL_TEXTS = (["null", "string"], ["null", "bytes"])
 
 
 class _Source:
@@ -53,7 +106,8 @@ class _Source:
         self._depth = 1
         self._made = 0
         self.seen: dict[str, Any] = {
-            "V": TAKEN, "U": _SOME, "B": _BOOLEANS, "number": number, "read_long": read_long, "long_of": long_of,
+            "V": TAKEN, "L": LOWEST, "G": HIGHER, "U": _SOME, "B": _BOOLEANS,
+            "number": number, "read_long": read_long, "long_of": long_of,
         }  # fmt: skip
 
     def line(self, text: str) -> None:
@@ -102,14 +156,30 @@ def _optional(kind: Any) -> Any:
 class _Writing(_Source):
     """Each method adds the lines that a value needs, and returns the expressions whose bytes, in order, are it."""
 
+    def __init__(self, schema: dict[str, Any], repeats: Repeats) -> None:
+        super().__init__(schema)
+        self._repeats = repeats
+
+    def field(self, field: dict[str, Any], place: str) -> list[str]:
+        """The value of one field, remembered if it is one that repeats."""
+        kind = field["type"]
+        if field["name"] in self._repeats.fields and kind in _TEXTS:
+            return [f"M[{place}]"]
+        if field["name"] in self._repeats.fields and kind in _OPTIONAL_TEXTS:
+            return [f"O[{place}]"]
+        return self.value(kind, place)
+
     def value(self, kind: Any, place: str) -> list[str]:
+        """The value of a type."""
         if isinstance(kind, list):
             return [self._optional(_optional(kind), place)]
         name, kind = self.told(kind)
         if name == "record":
             held = self.name("r")
             self.line(f"{held} = {place}")
-            return [part for field in kind["fields"] for part in self.value(field["type"], f"{held}.{field['name']}")]
+            if kind["name"].rpartition(".")[2] in self._repeats.records:
+                return [self._same(kind, held)]
+            return [part for field in kind["fields"] for part in self.field(field, f"{held}.{field['name']}")]
         if name in ("array", "map"):
             return [self._many(kind, place, name)]
         if name == "enum":
@@ -117,13 +187,24 @@ class _Writing(_Source):
             return [f"{self.keep('E', symbols)}[{place}]"]
         return self._scalar(name, place)
 
+    def _same(self, kind: Any, held: str) -> str:
+        """A record that is often the very one of the last time."""
+        out = self.name("p")
+        self.line(f"{out} = C.get(id({held}))")
+        self.line(f"if {out} is not None and {out}[0] is {held}: {out} = {out}[1]")
+        with self.block("else:"):
+            parts = [part for field in kind["fields"] for part in self.field(field, f"{held}.{field['name']}")]
+            self.line(f"{out} = remember(C, {held}, b''.join(({', '.join(parts)},)))")
+        return out
+
     def _scalar(self, name: str, place: str) -> list[str]:
         held = self.name("v")
         if name == "boolean":
             return [f"(b'\\x01' if {place} else b'\\x00')"]
         if name in ("int", "long"):
             self.line(f"{held} = {place}")
-            return [f"(V[{held}] if 0 <= {held} < {SMALL} else number({held}))"]
+            larger = f"L[{held} & {SMALL - 1}] + G[{held} >> 13] if {held} > 0 else number({held})"
+            return [f"(V[{held}] if 0 <= {held} < {SMALL} else {larger})"]
         if name in ("string", "bytes"):
             self.line(f"{held} = {place}{'.encode()' if name == 'string' else ''}")
             return [f"(V[len({held})] if len({held}) < {SMALL} else number(len({held})))", held]
@@ -163,10 +244,11 @@ class _Writing(_Source):
         return out
 
 
-class _Reading(_Source):
+class Reading(_Source):
     """Each method adds the lines that read a value at `b[i]` and move `i` behind it, and returns its expression."""
 
     def value(self, kind: Any) -> str:
+        """The value of a type."""
         if isinstance(kind, list):
             return self._optional(_optional(kind))
         name, kind = self.told(kind)
@@ -185,13 +267,13 @@ class _Reading(_Source):
             self.line(f"if {held} < 128: {held} = ({held} >> 1) ^ -({held} & 1); i += 1")
             self.line(f"else: {held}, i = read_long(b, i)")
         elif name in ("string", "bytes"):
-            self._length(held)
+            self.length(held)
             self.line(f"i = n + {held}; {held} = b[n:i]{'.decode()' if name == 'string' else ''}")
         else:
             raise SchemaError(f"type {name!r} is not known to the generated codec")
         return held
 
-    def _length(self, held: str) -> None:
+    def length(self, held: str) -> None:
         """A length to `held`; `n` is the place behind it. A length that points beyond the end makes `i` too large."""
         self.line(f"{held} = b[i]")
         self.line(f"if {held} < 128 and not {held} & 1: {held} >>= 1; n = i + 1")
@@ -211,7 +293,8 @@ class _Reading(_Source):
         out, left = self.name("o"), self.name("c")
         self.line(f"{out} = {'{}' if name == 'map' else '[]'}")
         with self.block("while True:"):
-            self.line(f"{left}, i = long_of(b, i)")
+            self.length(left)
+            self.line("i = n")
             self.line(f"if not {left}: break")
             with self.block(f"while {left}:"):
                 key = self.value("string") if name == "map" else ""

@@ -8,12 +8,12 @@ from streams.codec.identity import Digester
 from streams.errors import Code, InvalidEvent
 from streams.model import NOTHING_DECLARED, Audience, Declared, Kind, Metadata, Source, StorageMode
 
-__all__ = ["declared_from", "metadata_from", "source_from"]
+__all__ = ["MANY", "SIMULATED", "declared_from", "metadata_from", "source_from"]
 
 _KINDS = {kind.value: kind for kind in Kind}
 _MODES = {mode.value: mode for mode in StorageMode}
 _AUDIENCES = {audience.value: audience for audience in Audience}
-_SIMULATED = {"none", "historical", "consented", "labelled", "unlabelled"}
+SIMULATED = {"none", "historical", "consented", "labelled", "unlabelled"}
 MANY = 64  # uses or disclosures of one event
 
 
@@ -54,7 +54,7 @@ def declared_from(raw: dict[str, Any] | None, digester: Digester) -> Declared:
     simulated = raw.get("simulated_person")
     if not uses and not disclosures and audience is None and reviewed is None and simulated is None:
         return NOTHING_DECLARED
-    if len(uses) > MANY or len(disclosures) > MANY or (simulated is not None and simulated not in _SIMULATED):
+    if len(uses) > MANY or len(disclosures) > MANY or (simulated is not None and simulated not in SIMULATED):
         raise InvalidEvent(Code.INVALID_VALUE)
     return Declared(
         uses=tuple(digester.id(use) for use in uses),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import asdict
 
 from streams.codec.framing import frame, unframe
+from streams.codec.generated import Repeats, writer_of
 from streams.codec.identity import Digester
 from streams.codec.metadata import metadata_from, source_from
+from streams.codec.schemas import newest
 from streams.errors import Code, InvalidEvent
 from streams.model import (
     LABELS,
@@ -75,7 +79,29 @@ def encode_tagged(outcome: Outcome[Sealed]) -> bytes:
     signal, decision, sealed = outcome.signal, outcome.decision, outcome.keep
     if signal is None or decision is None:
         raise ValueError("only an outcome with signal and decision is a tagged event")
-    return frame("tagged_event", {**_signal_to(signal), "decision": decision, "sealed": sealed})
+    written: bytes = _tagged_writer()(signal, decision, sealed)
+    return written
+
+
+# What many tagged events in a row have in common.
+_REPEATS = Repeats(
+    fields=frozenset(
+        {
+            *("cell", "topic", "account", "application", "conversation", "model", "producer", "region"),
+            *("language", "detectors", "scores", "account_key", "day_key", "account_half", "day_half"),
+        }
+    ),
+    records=frozenset({"Declared", "Facts", "Decision"}),
+)
+
+
+@lru_cache(maxsize=1)
+def _tagged_writer() -> Callable[..., bytes]:
+    schema = newest("tagged_event")
+    places = {field: f"s.{field}" for field in Signal.__struct_fields__}
+    places |= {"taxonomy": str(TAXONOMY), "decision": "d", "sealed": "k"}
+    made: Callable[..., bytes] = writer_of(schema.parsed, schema.header, "s, d, k", places, _REPEATS)
+    return made
 
 
 def decode_tagged(value: bytes) -> Outcome[Sealed]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["SMALL", "TAKEN", "long_of", "number", "read_long"]
+__all__ = ["HIGHER", "LOWEST", "SMALL", "TAKEN", "long_of", "number", "read_long"]
 
 SMALL: Final = 8_192  # numbers from 0 that `TAKEN` holds
 _LEAST, _MOST = -(1 << 63), 1 << 63
@@ -23,6 +23,27 @@ def _plain(value: int) -> bytes:
 TAKEN: Final = tuple(_plain(number << 1) for number in range(SMALL))
 _MIDDLE: Final = tuple(bytes((number & 0x7F | 0x80, number >> 7 | 0x80)) for number in range(1 << 14))
 _LAST: Final = tuple(_plain(number) for number in range(1 << 14))
+LOWEST: Final = tuple(_MIDDLE[number << 1] for number in range(SMALL))  # the first two bytes of a larger number
+_REMEMBERED = 65_536
+
+
+class _Higher(dict[int, bytes]):
+    """What follows the first two bytes of a positive number, by `number >> 13`.
+
+    Times and offsets that come in a row have it in common.
+    """
+
+    def __missing__(self, rest: int) -> bytes:
+        if not 0 < rest < _MOST >> 13:
+            raise OverflowError("a number of more than 64 bits")
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        found = self[rest] = _plain(rest)
+        return found
+
+
+HIGHER: Final = _Higher()
+_SIX: Final[dict[bytes, int]] = {}  # what bytes three to six of a number of six bytes add to it
 
 
 def number(value: int) -> bytes:
@@ -46,6 +67,9 @@ def read_long(data: bytes, at: int) -> tuple[int, int]:
     first, second = data[at], data[at + 1] if data[at] > 0x7F else 0
     found, place = first & 0x7F | (second & 0x7F) << 7, at + (2 if first > 0x7F else 1)
     if second > 0x7F:
+        if (rest := _SIX.get(data[place : place + 4])) is not None:
+            found |= rest
+            return (found >> 1) ^ -(found & 1), place + 4
         shift = 14
         for byte in data[place : at + _LONGEST]:
             place += 1
@@ -55,6 +79,10 @@ def read_long(data: bytes, at: int) -> tuple[int, int]:
             shift += 7
         if data[place - 1] > 0x7F or found >> 64:
             raise ValueError("a number of more than 64 bits, or half of one")
+        if place == at + 6:
+            if len(_SIX) >= _REMEMBERED:
+                _SIX.clear()
+            _SIX[data[at + 2 : place]] = found & ~0x3FFF
     return (found >> 1) ^ -(found & 1), place
 
 

@@ -30,8 +30,9 @@ class LexiconDetector:
         anchors = {clue.all[0] for clue in lexicon.clues}
         patterns, concepts = [], []
         for concept in lexicon.concepts:
-            for expression in concept.expressions:
-                patterns.append(Pattern(concept.name, expression, context=concept.name not in anchors))
+            for expression in (*concept.expressions, *concept.composed):
+                composed = expression in concept.composed
+                patterns.append(Pattern(concept.name, expression, concept.name not in anchors, composed))
                 concepts.append(self._numbers[concept.name])
         self._patterns = tuple(patterns)
         self._concepts = tuple(concepts)

@@ -107,21 +107,23 @@ class DetectorSet:
 
     def _shapes(self, contents: Sequence[Content], texts: Sequence[Text], gaps: list[set[Gap]]) -> list[Shape]:
         """Sizes, and the language of the longest message; a language that a detector does not know leaves a gap."""
-        longest: dict[int, Text] = {}
-        windows: dict[int, int] = {}
+        longest = [""] * len(contents)
+        windows = [0] * len(contents)
         for text in texts:
             if not text.disguised:
-                windows[text.owner] = windows.get(text.owner, 0) + 1
-                if text.owner not in longest or len(text.view) > len(longest[text.owner].view):
-                    longest[text.owner] = text
-        shapes = []
-        for owner, content in enumerate(contents):
-            language = language_of(longest[owner].view) if owner in longest else "un"
-            for detector in self.detectors:
-                if detector.languages is not None and language != "un" and language not in detector.languages:
-                    gaps[owner].add(Gap(detector.name, GapReason.UNSUPPORTED_LANGUAGE))
-            shapes.append(Shape(len(content), len(content.messages), language, windows.get(owner, 0)))
-        return shapes
+                owner, view = text.owner, text.view
+                windows[owner] += 1
+                if len(view) > len(longest[owner]):
+                    longest[owner] = view
+        languages = [language_of(view) if view else "un" for view in longest]
+        for language in set(languages) - {"un"}:
+            unread = [one for one in self.detectors if one.languages is not None and language not in one.languages]
+            for owner in [owner for owner, found in enumerate(languages) if unread and found == language]:
+                gaps[owner].update(Gap(one.name, GapReason.UNSUPPORTED_LANGUAGE) for one in unread)
+        return [
+            Shape(sum([len(message.text) for message in content.messages]), len(content.messages), language, count)
+            for content, language, count in zip(contents, languages, windows, strict=True)
+        ]
 
 
 class _Part(NamedTuple):

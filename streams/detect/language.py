@@ -6,9 +6,9 @@ import re
 
 import pycld2
 
-__all__ = ["language_of"]
+__all__ = ["EVERYDAY", "language_of"]
 
-_ENGLISH = frozenset(
+EVERYDAY = frozenset(
     re.findall(
         r"\w+",
         "the and of to is in that it for you what how with this are be my can i do a an or but not on at by from as "
@@ -17,7 +17,7 @@ _ENGLISH = frozenset(
     )
 )
 _HAN, _KANA, _HANGUL = (re.compile(pattern) for pattern in ("[一-鿿]", "[぀-ヿ]", "[가-힯]"))
-SAMPLE, CLEAR = 600, 120
+SAMPLE, CLEAR = 600, 64
 
 
 def language_of(view: str) -> str:
@@ -40,7 +40,7 @@ def language_of(view: str) -> str:
 
 def _is_english(sample: str, one_in: int) -> bool:
     words = sample.split()
-    return sum(map(_ENGLISH.__contains__, words)) * one_in >= len(words) > 0
+    return sum(map(EVERYDAY.__contains__, words)) * one_in >= len(words) > 0
 
 
 def _by_model(sample: str) -> str:

@@ -28,14 +28,16 @@ NEAR_MOST = 2_000
 RELIEF = 60
 JOINED = 25  # phrases in one expression; many more compile slower again
 LANGUAGES = ("en", "zh")
+COMPOSED = "re:"
 _HAN = re.compile("[一-鿿]")
 
 
 class Concept(NamedTuple):
-    """A named set of phrases, as Hyperscan expressions."""
+    """A named set of phrases, as Hyperscan expressions: those of plain phrases, and those that were written as such."""
 
     name: str
     expressions: tuple[str, ...]
+    composed: tuple[str, ...] = ()
 
 
 class Clue(NamedTuple):
@@ -79,11 +81,11 @@ def expression(phrase: str) -> str:
     >>> expression("hack*")
     '\\bhack'
     """
-    return phrase[3:] if phrase.startswith("re:") else "".join(_parts(phrase))
+    return phrase.removeprefix(COMPOSED) if phrase.startswith(COMPOSED) else "".join(_parts(phrase))
 
 
 def expressions(phrases: Iterable[str]) -> tuple[str, ...]:
-    r"""Phrases as few expressions: those with the same edges are joined, which compiles several times faster.
+    r"""Plain phrases as few expressions: those with the same edges are joined, which compiles several times faster.
 
     >>> expressions(["rob", "steal", "hack*"])
     ('\\b(?:rob|steal)\\b', '\\bhack')
@@ -91,11 +93,8 @@ def expressions(phrases: Iterable[str]) -> tuple[str, ...]:
     made: list[str] = []
     joined: dict[tuple[str, str], list[str]] = {}
     for phrase in dict.fromkeys(phrases):
-        if phrase.startswith("re:"):
-            made.append(phrase[3:])
-        else:
-            left, body, right = _parts(phrase)
-            joined.setdefault((left, right), []).append(body)
+        left, body, right = _parts(phrase)
+        joined.setdefault((left, right), []).append(body)
     for (left, right), bodies in joined.items():
         for start in range(0, len(bodies), JOINED):
             some = bodies[start : start + JOINED]
@@ -189,7 +188,9 @@ class _Reader:
         if not found:
             concepts.wrong(node, f'concept "{name}" has no phrase', "add en: [...] or zh: [...]")
         phrases.done()
-        self.concepts[name] = Concept(name, expressions(found))
+        plain = [phrase for phrase in found if not phrase.startswith(COMPOSED)]
+        composed = [phrase.removeprefix(COMPOSED) for phrase in found if phrase.startswith(COMPOSED)]
+        self.concepts[name] = Concept(name, expressions(plain), tuple(dict.fromkeys(composed)))
 
     def _names(self, entry: Entry, key: str, kind: str, required: bool = False) -> tuple[str, ...]:
         words = entry.words(key, required)

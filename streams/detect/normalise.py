@@ -13,6 +13,7 @@ import binascii
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence, Set
+from functools import lru_cache
 from typing import NamedTuple
 
 from streams.detect.detector import Pattern
@@ -24,7 +25,8 @@ _ASCII = bytes(
     for code in range(256)
 )
 _DROPPED = {"Cf", "Cc", "Cs", "Co", "Cn"}
-_KEPT = {"\n": "\n", "\t": " ", "\r": " "}
+_RUNS = re.compile("(?P<plain>[\n\t\r -~\u4e00-\u9fff]+)|.", re.DOTALL)
+_BLANKS = str.maketrans("\t\r", "  ")
 # Letters of other alphabets that look like Latin ones: only inside a word that has Latin letters as well.
 _LOOKALIKES: dict[str, str] = dict(
     zip("аеорсухівкмнтьѕјԁһԛԝɡαερτυνικχοη", "aeopcyxibkmhtbsjdhqwgaeptuvikxon", strict=True)
@@ -72,13 +74,17 @@ def views(original: str) -> list[View]:
 def folded_of(originals: Sequence[str]) -> tuple[list[View], dict[int, set[str]]]:
     """The folded texts, and the signs that were seen on the way, by number: all of them but `SIGNS` in ASCII texts."""
     plain = [number for number, original in enumerate(originals) if original.isascii()]
-    data = _BETWEEN.join([originals[number].encode() for number in plain]).translate(_ASCII)
-    shown = dict(zip(plain, data.decode("latin-1").split("\xff"), strict=True)) if plain else {}
-    found = [
-        View(shown[number], None, False) if number in shown else folded(text) for number, text in enumerate(originals)
-    ]
+    data = "\xff".join([originals[number] for number in plain]).encode("latin-1").translate(_ASCII)
     signs = {plain[place]: {"coded"} for place in _places(data, _BASE64_KINDS, _BASE64_SIGN)}
-    signs |= {number: _signs(view.text) for number, view in enumerate(found) if number not in shown}
+    shown = data.decode("latin-1").split("\xff") if plain else []
+    if len(plain) == len(originals):
+        return [View(text, None, False) for text in shown], signs
+    by_number = dict(zip(plain, shown, strict=True))
+    found = [
+        View(by_number[number], None, False) if number in by_number else folded(text)
+        for number, text in enumerate(originals)
+    ]
+    signs |= {number: _signs(view.text) for number, view in enumerate(found) if number not in by_number}
     return found, signs
 
 
@@ -109,24 +115,33 @@ def folded(original: str) -> View:
 
 
 def _fold(original: str) -> tuple[str, list[int], bool]:
-    """Fold character by character, so that places are known; whether a zero-width character stood inside a word."""
+    """Fold what is not ASCII character by character, so that places are known; whether a zero-width character stood
+    inside a word."""
     out: list[str] = []
     offsets: list[int] = []
     hidden = False
-    for place, char in enumerate(original):
-        if "一" <= char <= "鿿":  # most of Chinese text: nothing to fold
-            out.append(char)
-            offsets.append(place)
+    for run in _RUNS.finditer(original):
+        start, end = run.span()
+        if run.lastgroup == "plain":  # nothing to fold in these but case
+            out.append(run[0].lower().translate(_BLANKS))
+            offsets += range(start, end)
             continue
-        kept = _KEPT.get(char)
-        if kept is None and unicodedata.category(char) in _DROPPED:
-            hidden = hidden or (char != "\ufeff" and bool(out) and out[-1].isalpha())
-            continue
-        for part in kept or unicodedata.normalize("NFKC", char).casefold():
-            if part != "\u0307" and not unicodedata.combining(part):
-                out.append(part)
-                offsets.append(place)
+        parts = _folded_character(run[0])
+        if parts is None:
+            hidden = hidden or (run[0] != "\ufeff" and bool(out) and out[-1][-1:].isalpha())
+        elif parts:
+            out.append(parts)
+            offsets += [start] * len(parts)
     return "".join(out), offsets, hidden
+
+
+@lru_cache(maxsize=65_536)
+def _folded_character(char: str) -> str | None:
+    """What one character folds to; None for one that cannot be seen."""
+    if unicodedata.category(char) in _DROPPED:
+        return None
+    parts = unicodedata.normalize("NFKC", char).casefold()
+    return "".join(part for part in parts if part != "\u0307" and not unicodedata.combining(part))
 
 
 def _latin(word: re.Match[str]) -> str:

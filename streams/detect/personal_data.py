@@ -62,20 +62,23 @@ def _any(text: str) -> bool:
 class _Kind(NamedTuple):
     name: str
     score: int
+    needs: str  # a character that every match holds: most texts have none
     shape: re.Pattern[str]
     holds: Callable[[str], bool]
 
 
 _KINDS = (
-    _Kind("email", 95, re.compile(r"[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[a-z]{2,24}"), _any),
-    _Kind("resident_number", 95, re.compile(r"(?<![\dx])[1-9]\d{16}[\dx](?![\dx])"), resident_number),
-    _Kind("payment_card", 95, re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])"), luhn),
-    _Kind("iban", 90, re.compile(r"(?<!\w)[a-z]{2}\d{2}(?: ?[a-z0-9]{4}){2,7}(?: ?[a-z0-9]{1,4})?(?!\w)"), _iban),
-    _Kind("ssn", 85, re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"), _ssn),
-    _Kind("mobile_cn", 80, re.compile(r"(?<![\d.-])(?:\+?86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}(?![\d-])"), _any),
-    _Kind("phone", 70, re.compile(r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)(?:\(?\d{1,4}\)?[ .-]?){2,5}\d(?![\w-])"), _phone),
-    _Kind("phone_us", 70, re.compile(r"(?<![\w.-])\(?[2-9]\d{2}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"), _any),
-    _Kind("ip_address", 60, re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"), _address),
+    _Kind("email", 95, "@", re.compile(r"[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[a-z]{2,24}"), _any),
+    _Kind("resident_number", 95, "", re.compile(r"(?<![\dx])[1-9]\d{16}[\dx](?![\dx])"), resident_number),
+    _Kind("payment_card", 95, "", re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])"), luhn),
+    _Kind("iban", 90, "", re.compile(r"(?<!\w)[a-z]{2}\d{2}(?: ?[a-z0-9]{4}){2,7}(?: ?[a-z0-9]{1,4})?(?!\w)"), _iban),
+    _Kind("ssn", 85, "-", re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"), _ssn),
+    _Kind("mobile_cn", 80, "1", re.compile(r"(?<![\d.-])(?:\+?86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}(?![\d-])"), _any),
+    _Kind(
+        "phone", 70, "+", re.compile(r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)(?:\(?\d{1,4}\)?[ .-]?){2,5}\d(?![\w-])"), _phone
+    ),
+    _Kind("phone_us", 70, "", re.compile(r"(?<![\w.-])\(?[2-9]\d{2}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"), _any),
+    _Kind("ip_address", 60, ".", re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"), _address),
 )
 _MOST = 16
 
@@ -117,6 +120,8 @@ class PersonalDataDetector:
         found: list[Finding] = []
         taken: list[tuple[int, int]] = []
         for kind in _KINDS:
+            if kind.needs not in text.view:
+                continue
             for place in kind.shape.finditer(text.view):
                 if any(start < place.end() and place.start() < end for start, end in taken):
                     continue

@@ -5,21 +5,29 @@ Hyperscan does the scanning and lets go of the interpreter lock; each thread has
 
 from __future__ import annotations
 
+import re
 import threading
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
+from operator import itemgetter
+from typing import NamedTuple
 
 import hyperscan
 
 from streams.detect.compiled import compiled, database
 from streams.detect.detector import Pattern
+from streams.detect.guards import Guarded, guarded
 from streams.detect.text import Text
 from streams.errors import PolicyError
 
 __all__ = ["Scanner"]
 
 SEPARATOR = "\x00"
+JOINED = 100  # strings of guards in one expression
+_GUARD = ""  # in place of a detector's name
+_BY_PLACE = itemgetter(1, 0)
 SCAN_BYTES = 4 << 20  # texts are joined up to about so many bytes a call
 
 
@@ -53,34 +61,72 @@ class Scanner:
 
 
 class _Stage:
-    """A database of some patterns. Each thread has a scratch of its own."""
+    """Some patterns: at once those that cost little, and behind guards those that cost much."""
 
     def __init__(self, wanted: Mapping[str, Sequence[Pattern]], context: bool) -> None:
-        self._names: list[tuple[str, int]] = []
-        expressions: list[bytes] = []
+        quick: list[_Named] = []
+        behind: list[_Named] = []
+        guards: set[str] = set()
         for detector, patterns in wanted.items():
             for index, pattern in enumerate(patterns):
-                if pattern.context == context:
-                    self._names.append((detector, index))
-                    expressions.append(pattern.expression.encode())
-        self._context = context
-        self.detectors = frozenset(detector for detector, _ in self._names)
-        self._database = database(expressions) if expressions else None
-        self._local = threading.local()
+                if pattern.context != context:
+                    continue
+                guard = pattern.composed and not context  # in a text with a hit, context is mostly there as well
+                parted = guarded(pattern.expression) if guard else Guarded(pattern.expression, None)
+                quick += [_Named(detector, index, text) for text in (parted.open,) if text is not None]
+                behind += [_Named(detector, index, text) for text in (parted.behind,) if text is not None]
+                guards |= parted.guard
+        self.detectors = frozenset(named.detector for named in quick + behind)
+        self._quick = _Database(quick + [_Named(_GUARD, 0, text) for text in _joined(sorted(guards))], context)
+        self._behind = _Database(behind, context)
 
     def scan(self, texts: Sequence[Text]) -> None:
+        held = self._quick.scan(texts)
+        if held:
+            self._behind.scan(held)
+            for text in held:
+                # Two parts of one pattern may match at one place, which is one hit.
+                text.hits = {name: sorted(set(hits), key=_BY_PLACE) for name, hits in text.hits.items()}
+
+
+class _Named(NamedTuple):
+    """An expression, and whose it is: the place of its pattern within its detector."""
+
+    detector: str
+    number: int
+    expression: str
+
+
+def _joined(strings: Sequence[str]) -> list[str]:
+    some = (strings[start : start + JOINED] for start in range(0, len(strings), JOINED))
+    return [f"(?:{'|'.join(map(re.escape, few))})" for few in some]
+
+
+class _Database:
+    """Compiled expressions. Each thread has a scratch of its own."""
+
+    def __init__(self, named: Sequence[_Named], context: bool) -> None:
+        self._named = [(one.detector, one.number) for one in named]
+        self._context = context
+        self._database = database([one.expression.encode() for one in named]) if named else None
+        self._local = threading.local()
+
+    def scan(self, texts: Sequence[Text]) -> list[Text]:
+        """Add the hits to texts; those that hold a guard's string, each once."""
+        held: dict[int, Text] = {}
         batch: list[Text] = []
         size = 0
         for text in texts:
             batch.append(text)
             size += len(text.view)
             if size > SCAN_BYTES:
-                self._scan(batch)
+                self._scan(batch, held)
                 batch, size = [], 0
         if batch:
-            self._scan(batch)
+            self._scan(batch, held)
+        return list(held.values())
 
-    def _scan(self, texts: Sequence[Text]) -> None:
+    def _scan(self, texts: Sequence[Text], held: dict[int, Text]) -> None:
         if self._database is None:
             return
         joined = SEPARATOR.join([text.view for text in texts])
@@ -93,23 +139,26 @@ class _Stage:
 
         self._database.scan(data, match_event_handler=hit, scratch=self._scratch())
         if found:
-            self._share_out(texts, found, data if len(data) != len(joined) else None)
+            self._share_out(texts, found, data if len(data) != len(joined) else None, held)
 
-    def _share_out(self, texts: Sequence[Text], found: list[tuple[int, int]], data: bytes | None) -> None:
-        starts, start = [], 0
-        for text in texts:
-            starts.append(start)
-            start += (len(text.view) if data is None else len(text.view.encode())) + 1
+    def _share_out(
+        self, texts: Sequence[Text], found: list[tuple[int, int]], data: bytes | None, held: dict[int, Text]
+    ) -> None:
+        sizes = [len(text.view) + 1 if data is None else len(text.view.encode()) + 1 for text in texts]
+        starts = [0, *accumulate(sizes[:-1])]
         found.sort()
         places = _Places(data)
         for end, pattern in found:
             index = bisect_right(starts, end - 1) - 1
-            detector, number = self._names[pattern]
-            place = places.between(starts[index], end)
-            hits = texts[index].hits
-            if self._context and detector not in hits:
+            detector, number = self._named[pattern]
+            text = texts[index]
+            if detector == _GUARD:
+                held[id(text)] = text
                 continue
-            hits.setdefault(detector, []).append((number, place))
+            place = places.between(starts[index], end)
+            if self._context and detector not in text.hits:
+                continue
+            text.hits.setdefault(detector, []).append((number, place))
 
     def _scratch(self) -> hyperscan.Scratch:
         scratch = getattr(self._local, "scratch", None)

@@ -67,6 +67,28 @@ class Batch:
         return self._consumer.landed(self._entry)
 
 
+class _Thread(driver.AIOKafkaConsumerThread):
+    """Faust's thread of the client. What the client has fetched is made into our records at once, where it would make
+    records of its own, field by field, for us to copy."""
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
+        max_records: int | None = None,
+    ) -> Any:
+        for fetched in list(consumer._fetcher._records.values()):
+            waiting = getattr(fetched, "_partition_records", None)
+            if waiting is not None:
+                waiting._consumer_record = _record
+        return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+
+
+def _record(tp: Any, found: Any) -> Record:
+    return Record(tp.topic, tp.partition, found.offset, found.timestamp, found.key, found.value)
+
+
 class Consumer(driver.Consumer):
     """Faust's consumer, handing over batches. Attributes are set by the worker before the app starts."""
 
@@ -85,6 +107,9 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.__post_init__()
         super().__init__(*args, **kwargs)
+
+    def _new_consumer_thread(self) -> _Thread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     def landed(self, entry: Entry) -> bool:
         """Take an acknowledgement; a stale one is counted."""
@@ -143,7 +168,11 @@ class Consumer(driver.Consumer):
         if expected is not None and first.offset > expected:
             starts = await self.earliest_offsets(tp)
             log_start = starts.get(tp)
-        taken = [Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value) for r in found]
+        # What came while the client was being asked is still as the client makes it.
+        taken = [
+            r if type(r) is Record else Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value)
+            for r in found
+        ]
         self._due[tp] = last.offset + 1
         batch = Batch(self, tp, taken, expected, log_start)
         return ConsumerMessage(
@@ -151,7 +180,7 @@ class Consumer(driver.Consumer):
             last.partition,
             last.offset,
             last.timestamp / 1000.0,
-            last.timestamp_type,
+            None,
             (),
             None,
             batch,

@@ -77,6 +77,10 @@ class Accounts(Mapping[str, Account]):
     def __len__(self) -> int:
         return len(self._accounts)
 
+    def find(self, account: str) -> Account | None:
+        """The account of this name, if it is known. It is asked for several times an event, and `get` is slow."""
+        return self._accounts.get(account)
+
     def put(self, account: Account) -> bool:
         """Take a newer version of an account. True when it was taken.
 

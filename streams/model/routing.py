@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 __all__ = ["BUCKETS", "record_key"]
 
 BUCKETS = 8
 
 
+@lru_cache(maxsize=65_536)
 def record_key(account: str, conversation: str | None, buckets: int = BUCKETS) -> bytes:
     """The Kafka key of an event: `account#bucket`, with bucket = CRC-32(conversation) mod 8, or 0 without one.
 

@@ -78,6 +78,7 @@ class StorageSealer:
         """
         self.expire(now_ms)
         days: dict[int, PublicKey | None] = {}
+        nonces = _nonces(sum(outcome.keep is not None for outcome in outcomes))
         sealed: list[Outcome[Sealed]] = []
         for outcome in outcomes:
             if outcome.keep is None:
@@ -86,7 +87,7 @@ class StorageSealer:
             hour = min(outcome.source.ingested_at, now_ms) // 3_600_000
             if hour not in days:
                 days[hour] = keys.day(outcome.source.ingested_at, now_ms)
-            sealed.append(self._one(outcome, outcome.keep, accounts, days[hour], now_ms))
+            sealed.append(self._one(outcome, outcome.keep, accounts, days[hour], now_ms, next(nonces)))
         return sealed
 
     def expire(self, now_ms: int) -> None:
@@ -101,9 +102,10 @@ class StorageSealer:
         accounts: Accounts,
         day: PublicKey | None,
         now_ms: int,
+        nonce: bytes,
     ) -> Outcome[Sealed]:
         signal = outcome.signal
-        account = accounts.get(signal.meta.account) if signal is not None else None
+        account = accounts.find(signal.meta.account) if signal is not None else None
         if day is None:
             return _refused(outcome, Code.DAY_KEY_ENDED)
         if signal is None or account is None or account.public_key is None or account.key_id is None:
@@ -112,7 +114,6 @@ class StorageSealer:
             writing = self._current(account.key_id, account.public_key, day, now_ms)
         except SealBroken:
             return _refused(outcome, Code.KEY_UNKNOWN)
-        nonce = os.urandom(NONCE_BYTES)
         aad = storage_aad(outcome.source, signal.meta, self._region, PURPOSE, account.key_id, day.key_id)
         ciphertext = writing.cipher.encrypt(nonce, encode_evidence(evidence), aad)
         return Outcome(
@@ -145,6 +146,12 @@ class StorageSealer:
         if len(self._writing) > self._capacity:
             self._writing.popitem(last=False)
         return writing
+
+
+def _nonces(number: int) -> Iterator[bytes]:
+    """So many random nonces, asked of the system at once."""
+    drawn = os.urandom(NONCE_BYTES * number)
+    return (drawn[place : place + NONCE_BYTES] for place in range(0, len(drawn), NONCE_BYTES))
 
 
 def _refused(outcome: Outcome[Evidence], code: Code) -> Outcome[Sealed]:

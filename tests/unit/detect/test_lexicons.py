@@ -58,7 +58,7 @@ def test_an_example_holds(detectors: DetectorSet, name: str) -> None:
 
 
 def languages_of(concept: str) -> set[str]:
-    (expressions,) = [known.expressions for known in lexicon().concepts if known.name == concept]
+    (expressions,) = [known.expressions + known.composed for known in lexicon().concepts if known.name == concept]
     return {"zh" if HAN.search(expression) else "en" for expression in expressions}
 
 
