@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all of them if none is named")
-    parser.add_argument("--events", type=int, default=60_000, help="that a worker drains")
+    parser.add_argument("--events", type=int, default=100_000, help="that a worker drains")
     parser.add_argument("--rounds", type=int, default=3, help="of speed and blocks; the medians count")
     parser.add_argument("--seconds", type=float, default=30.0, help="at each rate of lag")
     parser.add_argument("--accounts", type=int, default=scale.MANY, help="of the largest deployment")

@@ -181,6 +181,7 @@ def as_json(found: dict[str, list[Speed]]) -> dict[str, Any]:
             "events": speeds[0].events,
             "events_a_second": round(median(speed.a_second for speed in speeds)),
             "events_a_core_second": round(median(speed.a_core for speed in speeds)),
+            "microseconds": round(median(1e6 / speed.a_core for speed in speeds), 1),
             "times": round(
                 median(ours.a_core / theirs.a_core for ours, theirs in zip(found[OURS], speeds, strict=True)), 2
             ),
@@ -192,9 +193,10 @@ def as_json(found: dict[str, list[Speed]]) -> dict[str, Any]:
 
 def table(told: dict[str, Any]) -> str:
     """The same for people."""
-    lines = [f"{'':26}{'events/s':>10}{'events/s and core':>20}{'ours is':>12}"]
+    lines = [f"{'':26}{'events/s':>10}{'events/s and core':>20}{'CPU µs/event':>14}{'ours is':>12}"]
     for name, row in told["results"].items():
-        times = "" if name == OURS else f"{row['times']:,.1f} ×"
-        lines.append(f"{name:26}{row['events_a_second']:>10,}{row['events_a_core_second']:>20,}{times:>12}")
+        times = "" if name == OURS else f"{row['times']:,.2f} ×"
+        speeds = f"{row['events_a_second']:>10,}{row['events_a_core_second']:>20,}{row['microseconds']:>14,.1f}"
+        lines.append(f"{name:26}{speeds}{times:>12}")
     lines.append(f"median of {told['rounds']} rounds, {told['machine']}")
     return "\n".join(lines)
