@@ -3,6 +3,6 @@
 README.md is the data set's card. `load()` reads it, `python -m pairs check` holds it to its promises.
 """
 
-from pairs.loading import DATA, SPLITS, Declared, Message, Text, load, split_of
+from pairs.loading import DATA, SPLITS, Declared, Message, Text, load, split_of, training
 
-__all__ = ["DATA", "SPLITS", "Declared", "Message", "Text", "load", "split_of"]
+__all__ = ["DATA", "SPLITS", "Declared", "Message", "Text", "load", "split_of", "training"]

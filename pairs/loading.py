@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["DATA", "SPLITS", "Declared", "Message", "Text", "files", "load", "split_of"]
+__all__ = ["DATA", "SPLITS", "Declared", "Message", "Text", "files", "load", "split_of", "training"]
 
 DATA = Path(__file__).parent / "data"
 SPLITS = ("train", "dev", "test")
@@ -84,7 +84,7 @@ def files(folder: Path = DATA) -> list[Path]:
 def load(folder: Path = DATA, *, split: Split | None = None) -> Iterator[Text]:
     """All texts, or those of one split. Raises `msgspec.ValidationError`, whose message names no content.
 
-    Never train on `test`: ask for `train` and `dev`.
+    Never train on `test`: ask for `training()`.
     """
     decoder = msgspec.json.Decoder(Text)
     for path in files(folder):
@@ -92,3 +92,8 @@ def load(folder: Path = DATA, *, split: Split | None = None) -> Iterator[Text]:
             for text in map(decoder.decode, lines):
                 if split in (None, text.split):
                     yield text
+
+
+def training(folder: Path = DATA) -> Iterator[Text]:
+    """What may be trained on: `train` and `dev`, never `test`. Whatever trains asks for these alone."""
+    return (text for text in load(folder) if text.split != "test")
