@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from streams.codec.framing import HEADER
 from streams.codec.generated import Reading
 from streams.codec.identity import is_id
 from streams.codec.metadata import MANY, SIMULATED
@@ -31,7 +32,6 @@ from streams.model import (
 __all__ = ["MANY_MESSAGES", "content_reader", "sealed_event_reader"]
 
 _Made = TypeVar("_Made", bound=Reading)
-HEADER = 10  # bytes before a record
 MANY_MESSAGES = 4_096
 REMEMBERED = 65_536  # ids
 _ENUMS: dict[str, Any] = {"Audience": Audience, "Kind": Kind, "StorageMode": StorageMode, "Role": Role}
