@@ -3,6 +3,7 @@
 python -m pairs check                     every fault, with file and line; exit code 1 if there is one
 python -m pairs check --others FOLDER     the same, and that no text is a copy of one in FOLDER/**/*.jsonl.gz
 python -m pairs figures [--json]          counts, lengths, openings, agreement, trivial models, the detectors' AUPRC
+python -m pairs card                      the tables of the card (README.md), as Markdown
 python -m pairs review DRAFT …            what is wrong with drafts (form: pairs/drafts.py), and what tells twins apart
 python -m pairs add DRAFT …               append drafts to the set, with ids and splits
 python -m pairs drop PAIR …               take pairs out, with their second labels
@@ -21,6 +22,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from pairs.card import tables
 from pairs.checking import check, read
 from pairs.drafts import DraftError, add, drop, parse
 from pairs.loading import DATA, files
@@ -43,8 +45,8 @@ def figures(folder: Path) -> dict[str, Any]:
     from pairs.rules import auprc
 
     texts = [one.text for one in read(files(folder))[0]]
-    tables = agreements()
-    whole = {lang: reduce(Table.joined, (table for name, table in tables.items() if name[:2] == lang), Table())
+    agreed = agreements()
+    whole = {lang: reduce(Table.joined, (table for name, table in agreed.items() if name[:2] == lang), Table())
              for lang in ("en", "zh")}  # fmt: skip
     return {
         "texts": len(texts),
@@ -53,7 +55,7 @@ def figures(folder: Path) -> dict[str, Any]:
         "lengths": lengths(texts),
         "distinct_trigrams": variety(texts),
         "openings": openings(texts),
-        "agreement": {name: table.told() for name, table in {**whole, **tables}.items()},
+        "agreement": {name: table.told() for name, table in {**whole, **agreed}.items()},
         "trivial": {lang: trivial(texts, lang) for lang in ("en", "zh")},
         "bag_of_words": trivial_by_category(texts),
         "rules": auprc(texts),
@@ -104,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of the two commands."""
     parser = argparse.ArgumentParser(prog="python -m pairs", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("command", choices=["check", "figures", "review", "add", "drop", "sheets", "answers"])
+    parser.add_argument("command", choices=["check", "figures", "card", "review", "add", "drop", "sheets", "answers"])
     parser.add_argument("files", nargs="*", type=Path, help="drafts (review, add), answers, or ids of pairs (drop)")
     parser.add_argument("--sheets", type=Path, default=Path("sheets"), help="the folder of sheets (default: sheets)")
     parser.add_argument("--parts", type=int, default=8, help="how many sheets to make (default: 8)")
@@ -126,6 +128,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if gone else 1
     if chosen.command in ("sheets", "answers"):
         return second(chosen)
+    if chosen.command == "card":
+        print(tables([one.text for one in read(files(chosen.data))[0]], agreements(chosen.second)), end="")
+        return 0
     if chosen.command == "figures":
         told = figures(chosen.data)
         print(json.dumps(told, ensure_ascii=False) if chosen.json else json.dumps(told, ensure_ascii=False, indent=2))

@@ -52,7 +52,10 @@ def make_app(bootstrap: str, prefix: str, schema_file: str, number: int) -> Any:
         avro.schema.parse(text) for text in (Path(schema_file).read_text(encoding="utf-8"), TAGGED, VIOLATION)
     )
     lexicon = load_lexicon()
-    concepts = {one.name: re.compile("|".join(f"(?:{part})" for part in one.expressions)) for one in lexicon.concepts}
+    concepts = {
+        one.name: re.compile("|".join(f"(?:{part})" for part in (*one.expressions, *one.composed)))
+        for one in lexicon.concepts
+    }
     cipher = AESGCM(os.urandom(32))
     app = faust.App(
         "plain", broker=f"kafka://{bootstrap}", store="memory://", web_enabled=False, topic_allow_declare=False,

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import re
 import threading
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -144,21 +142,28 @@ class _Database:
     def _share_out(
         self, texts: Sequence[Text], found: list[tuple[int, int]], data: bytes | None, held: dict[int, Text]
     ) -> None:
-        sizes = [len(text.view) + 1 if data is None else len(text.view.encode()) + 1 for text in texts]
-        starts = [0, *accumulate(sizes[:-1])]
         found.sort()
-        places = _Places(data)
+        places = None if data is None else _Places(data)
+        rest = iter(texts)
+        text, start, behind = (
+            texts[0],
+            0,
+            -1,
+        )  # of the text that hits are in now: itself, its bytes from start to behind
         for end, pattern in found:
-            index = bisect_right(starts, end - 1) - 1
+            while end > behind:
+                text, start = next(rest), behind + 1
+                behind = start + (len(text.view) if data is None else len(text.view.encode()))
             detector, number = self._named[pattern]
-            text = texts[index]
-            if detector == _GUARD:
-                held[id(text)] = text
-                continue
-            place = places.between(starts[index], end)
-            if self._context and detector not in text.hits:
-                continue
-            text.hits.setdefault(detector, []).append((number, place))
+            hits = text.hits.get(detector)
+            if hits is None:
+                if detector == _GUARD:
+                    held[id(text)] = text
+                    continue
+                if self._context:
+                    continue
+                hits = text.hits[detector] = []
+            hits.append((number, end - start if places is None else places.between(start, end)))
 
     def _scratch(self) -> hyperscan.Scratch:
         scratch = getattr(self._local, "scratch", None)

@@ -116,14 +116,8 @@ class StorageSealer:
             return _refused(outcome, Code.KEY_UNKNOWN)
         aad = storage_aad(outcome.source, signal.meta, self._region, PURPOSE, account.key_id, day.key_id)
         ciphertext = writing.cipher.encrypt(nonce, encode_evidence(evidence), aad)
-        return Outcome(
-            source=outcome.source,
-            disposition=outcome.disposition,
-            signal=signal,
-            decision=outcome.decision,
-            keep=Sealed(account.key_id, day.key_id, writing.account_half, writing.day_half, nonce, ciphertext),
-            code=outcome.code,
-        )
+        kept = Sealed(account.key_id, day.key_id, writing.account_half, writing.day_half, nonce, ciphertext)
+        return Outcome(outcome.source, outcome.disposition, signal, outcome.decision, kept, outcome.code)
 
     def _current(self, key_id: str, public: bytes, day: PublicKey, now_ms: int) -> _Writing:
         place = (key_id, day.key_id)

@@ -128,7 +128,23 @@ class TransitOpener:
 
     def open(self, batch: Sequence[SealedEvent]) -> list[bytes | Code]:
         """The plain content of each event, or why it cannot be read: KEY_UNKNOWN, KEY_ENDED or SEAL_BROKEN."""
-        return [self._open(event) for event in batch]
+        last: tuple[str, bytes, AESGCM | None] = ("", b"", None)  # events in a row are mostly of one key
+        opened: list[bytes | Code] = []
+        for event in batch:
+            sealed = event.sealed
+            key_id, wrapped, cipher = last
+            if cipher is None or sealed.wrapped != wrapped or sealed.key != key_id:
+                found = self._cipher_of(sealed.key, sealed.wrapped)
+                if isinstance(found, Code):
+                    opened.append(found)
+                    continue
+                cipher = found
+                last = sealed.key, sealed.wrapped, cipher
+            try:
+                opened.append(cipher.decrypt(sealed.nonce, sealed.ciphertext, transit_aad(event.meta, sealed.key)))
+            except (InvalidTag, ValueError):
+                opened.append(Code.SEAL_BROKEN)
+        return opened
 
     def expire(self, now_ms: int) -> None:
         """Drop the private keys whose end has come; `missing` does it too, and an idle worker has to ask for it."""
@@ -145,21 +161,18 @@ class TransitOpener:
         self._used.clear()
         return left
 
-    def _open(self, event: SealedEvent) -> bytes | Code:
-        sealed = event.sealed
-        held = self._private.get(sealed.key)
+    def _cipher_of(self, key_id: str, wrapped: bytes) -> AESGCM | Code:
+        """What opens contents under a wrapped key, or why nothing does."""
+        held = self._private.get(key_id)
         if held is None:
             return Code.KEY_UNKNOWN
         if held.private is None:
             return Code.KEY_ENDED
-        cipher = self._cipher(sealed.key, sealed.wrapped, held.private)
+        cipher = self._cipher(key_id, wrapped, held.private)
         if cipher is None:
             return Code.SEAL_BROKEN
-        self._used.add(sealed.key)
-        try:
-            return cipher.decrypt(sealed.nonce, sealed.ciphertext, transit_aad(event.meta, sealed.key))
-        except (InvalidTag, ValueError):
-            return Code.SEAL_BROKEN
+        self._used.add(key_id)
+        return cipher
 
     def _cipher(self, key_id: str, wrapped: bytes, private: bytes) -> AESGCM | None:
         place = (key_id, wrapped)

@@ -60,7 +60,15 @@ class Outputs(NamedTuple):
         """All records of one batch but its receipt, and for each the index of the outcome it came from."""
         outs: list[Out] = []
         origin: list[int] = []
+        tagged = self.name("tagged")
+        partitions = self.partitions(tagged)
         for i, outcome in enumerate(outcomes):
+            if (signal := outcome.signal) is not None and outcome.disposition is Disposition.STORED:
+                key = record_key(signal.meta.account, signal.meta.conversation)
+                outs.append(Out(tagged, outcome.source.partition % partitions, key, encode_tagged(outcome)))
+                origin.append(i)
+                if outcome.decision is not None and not outcome.decision.matched:
+                    continue  # most events
             for short, key, value in self._of(outcome):
                 # The ledger outlives its partition's neighbours: it is found by account, whatever was written where.
                 partition = None if short == "ledger" else outcome.source.partition
@@ -86,6 +94,7 @@ class Outputs(NamedTuple):
         return Out(topic, None if partition is None else partition % self.partitions(topic), key, value)
 
     def _of(self, outcome: Outcome[Sealed]) -> list[tuple[str, bytes, bytes]]:
+        """What an outcome gives beside its tagged event."""
         signal = outcome.signal
         records: list[tuple[str, bytes, bytes]] = []
         if outcome.disposition in _DEAD:
@@ -93,9 +102,6 @@ class Outputs(NamedTuple):
             records.append(("dead-letter", key, encode_dead_letter(outcome)))
         if signal is None:
             return records
-        if outcome.disposition is Disposition.STORED:
-            key = record_key(signal.meta.account, signal.meta.conversation)
-            records.append(("tagged", key, encode_tagged(outcome)))
         for violation in violations_of(outcome):
             records += _violation_records(violation)
         return records

@@ -120,10 +120,12 @@ class Pass(NamedTuple):
         if isinstance(plain, Code):
             return self._unreadable(item, plain, record)
         try:
-            meta, content = apply_reserved(item.meta, decode_content(plain), self.intake.digest_key)
+            content = decode_content(plain)
         except RecordError as error:
             return self._unreadable(item, error.code, record)
-        return Event(item.source, meta, content)
+        if not content.attributes:
+            return Event(item.source, item.meta, content)
+        return Event(item.source, *apply_reserved(item.meta, content, self.intake.digest_key))
 
     @staticmethod
     def _unreadable(item: SealedEvent, code: Code, record: Record) -> Rejected:

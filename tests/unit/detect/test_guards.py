@@ -75,3 +75,12 @@ def test_hits_come_in_the_order_of_their_places_and_once() -> None:
     clean = Text(0, 0, "good morning")
     scanner.scan([clean])
     assert clean.hits == {}
+
+
+def test_hits_are_told_in_the_text_that_they_are_in() -> None:
+    scanner = Scanner({"one": [Pattern("plain", "货物|goods")]})
+    views = ["", "goods", "", "这是货物", "no", "goods, 货物", ""]
+    texts = [Text(number, 0, view) for number, view in enumerate(views)]
+    scanner.scan(texts)
+    places = [[place for _, place in text.hits.get("one", [])] for text in texts]
+    assert places == [[], [5], [], [4], [], [5, 9], []]
