@@ -65,14 +65,14 @@ def figures(folder: Path) -> dict[str, Any]:
 def second(chosen: argparse.Namespace) -> int:
     """Write sheets for those that have no second label, or take the answers to them."""
     texts = {one.text.id: one.text for one in read(files(chosen.data))[0]}
-    if chosen.command == "sheets":
-        known = labels(chosen.second)
-        unread = [text for text in texts.values() if text.id not in known or known[text.id].digest != digest(text)]
-        for path in sheets(unread, chosen.sheets, chosen.parts, seed=len(known)) if unread else ():
-            print(path)
-        print(f"{len(unread)} texts to read; {chosen.sheets / KEYS} is not for readers")
-        return 0
     try:
+        if chosen.command == "sheets":
+            known = labels(chosen.second)
+            unread = [text for text in texts.values() if text.id not in known or known[text.id].digest != digest(text)]
+            for path in sheets(unread, chosen.sheets, chosen.parts, seed=len(known)) if unread else ():
+                print(path)
+            print(f"{len(unread)} texts to read" + (f"; {chosen.sheets / KEYS} is not for readers" if unread else ""))
+            return 0
         answers = read_answers(chosen.sheets, chosen.files, texts)
     except (AnswerError, OSError, UnicodeDecodeError) as error:
         print(f"pairs: {error}", file=sys.stderr)

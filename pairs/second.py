@@ -61,7 +61,12 @@ def labels(folder: Path = SECOND) -> dict[str, Label]:
 
 
 def sheets(texts: Iterable[Text], folder: Path, parts: int, seed: int) -> list[Path]:
-    """Write `parts` sheets and the file of keys; the sheets' paths."""
+    """Write `parts` sheets and the file of keys; the sheets' paths.
+
+    `AnswerError` where the folder has keys already: answers to sheets without their keys are lost.
+    """
+    if (folder / KEYS).exists():
+        raise AnswerError(f"{folder / KEYS} is there: take the answers to its sheets first, or name another folder")
     choose = random.Random(seed)  # noqa: S311 - an order, not a secret
     sheet: list[list[tuple[str, str, Text]]] = [[] for _ in range(parts)]
     keys: dict[str, str] = {}
@@ -129,7 +134,6 @@ def take(read: Iterable[Read], folder: Path = SECOND) -> list[str]:
             disputed.append(text.id)
         name = f"{text.lang} {text.category or 'harmless'}"
         tables[name] = tables[name].with_one(text.breaks, second)
-    folder.mkdir(parents=True, exist_ok=True)
     keep(known, folder)
     (folder / AGREEMENT).write_bytes(msgspec.json.format(msgspec.json.encode(dict(sorted(tables.items())))) + b"\n")
     return sorted(disputed)
@@ -137,6 +141,7 @@ def take(read: Iterable[Read], folder: Path = SECOND) -> list[str]:
 
 def keep(known: Mapping[str, Label], folder: Path = SECOND) -> None:
     """Write the labels, a file for each language."""
+    folder.mkdir(parents=True, exist_ok=True)
     for lang in ("en", "zh"):
         lines = [msgspec.json.encode(label) + b"\n" for _, label in sorted(known.items()) if label.id.startswith(lang)]
         (folder / f"{lang}.jsonl").write_bytes(b"".join(lines))

@@ -96,3 +96,16 @@ def test_an_answer_that_is_none_is_named_by_its_line(data: Path, tmp_path: Path,
     path.write_text(path.read_text() + line.format(key=key) + "\n")
     with pytest.raises(AnswerError, match=f"answers.txt:{82}: expected a key"):
         read_answers(folder, [path], {})
+
+
+def test_sheets_whose_answers_are_still_to_come_are_not_overwritten(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = ["--data", str(data), "--second", str(tmp_path / "second"), "--sheets", str(tmp_path / "sheets")]
+    assert main(["sheets", *places]) == 0
+    before = (tmp_path / "sheets" / KEYS).read_bytes()
+    assert main(["sheets", *places]) == 1
+    assert "take the answers to its sheets first" in capsys.readouterr().err
+    assert (tmp_path / "sheets" / KEYS).read_bytes() == before
+    assert main(["answers", str(tmp_path / "none.txt"), *places]) == 1
+    assert main(["drop", "en-weapons-999", *places]) == 1
