@@ -39,13 +39,13 @@ def others(folder: Path) -> dict[str, str]:
     return found
 
 
-def figures(folder: Path) -> dict[str, Any]:
+def figures(folder: Path, second: Path) -> dict[str, Any]:
     """All figures of the card."""
     from pairs.figures import counts, kinds, lengths, openings, trivial, trivial_by_category, variety
     from pairs.rules import auprc
 
     texts = [one.text for one in read(files(folder))[0]]
-    agreed = agreements()
+    agreed = agreements(second)
     whole = {lang: reduce(Table.joined, (table for name, table in agreed.items() if name[:2] == lang), Table())
              for lang in ("en", "zh")}  # fmt: skip
     return {
@@ -103,18 +103,19 @@ def drafted(command: str, paths: Sequence[Path], folder: Path) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one of the two commands."""
+    """Run one command."""
     parser = argparse.ArgumentParser(prog="python -m pairs", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("command", choices=["check", "figures", "card", "review", "add", "drop", "sheets", "answers"])
     parser.add_argument("files", nargs="*", type=Path, help="drafts (review, add), answers, or ids of pairs (drop)")
     parser.add_argument("--sheets", type=Path, default=Path("sheets"), help="the folder of sheets (default: sheets)")
     parser.add_argument("--parts", type=int, default=8, help="how many sheets to make (default: 8)")
-    parser.add_argument("--second", type=Path, default=SECOND, help="the folder of second labels")
+    parser.add_argument("--second", type=Path, help="the folder of second labels (default: second, beside the data)")
     parser.add_argument("--data", type=Path, default=DATA, help="the folder with en/ and zh/")
     parser.add_argument("--others", type=Path, help="a folder of texts that none may be a copy of")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_intermixed_args(arguments)
+    chosen.second = chosen.second or chosen.data.parent / SECOND.name
     if not files(chosen.data):
         print(f"pairs: {chosen.data} holds no en/*.jsonl or zh/*.jsonl", file=sys.stderr)
         return 2
@@ -132,10 +133,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(tables([one.text for one in read(files(chosen.data))[0]], agreements(chosen.second)), end="")
         return 0
     if chosen.command == "figures":
-        told = figures(chosen.data)
+        told = figures(chosen.data, chosen.second)
         print(json.dumps(told, ensure_ascii=False) if chosen.json else json.dumps(told, ensure_ascii=False, indent=2))
         return 0
-    faults = check(chosen.data, labels(chosen.second) or None, others(chosen.others) if chosen.others else None)
+    faults = check(chosen.data, labels(chosen.second), others(chosen.others) if chosen.others else None)
     if chosen.json:
         print(json.dumps([{"file": str(one.path), "line": one.line, "fault": one.what} for one in faults]))
     else:

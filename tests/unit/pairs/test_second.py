@@ -109,3 +109,8 @@ def test_sheets_whose_answers_are_still_to_come_are_not_overwritten(
     assert (tmp_path / "sheets" / KEYS).read_bytes() == before
     assert main(["answers", str(tmp_path / "none.txt"), *places]) == 1
     assert main(["drop", "en-weapons-999", *places]) == 1
+
+
+def test_a_set_without_second_labels_does_not_pass(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--data", str(data)]) == 1
+    assert "81 texts, 81 faults" in capsys.readouterr().out
