@@ -25,7 +25,7 @@ import avro.schema
 import faust
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from streams.detect.lexicon import load_lexicon
+from streams.detect.lexicon import Concept, load_lexicon
 
 __all__ = ["TAGGED", "VIOLATION"]
 
@@ -46,16 +46,17 @@ def encoded(schema: Any, value: dict[str, Any]) -> bytes:
     return out.getvalue()
 
 
+def _searched(concept: Concept) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{part})" for part in (*concept.expressions, *concept.composed)))
+
+
 def make_app(bootstrap: str, prefix: str, schema_file: str, number: int) -> Any:
     """The app: one agent, and a line on standard output once `number` events are done."""
     event_schema, tagged_schema, violation_schema = (
         avro.schema.parse(text) for text in (Path(schema_file).read_text(encoding="utf-8"), TAGGED, VIOLATION)
     )
     lexicon = load_lexicon()
-    concepts = {
-        one.name: re.compile("|".join(f"(?:{part})" for part in (*one.expressions, *one.composed)))
-        for one in lexicon.concepts
-    }
+    concepts = {one.name: _searched(one) for one in lexicon.concepts}
     cipher = AESGCM(os.urandom(32))
     app = faust.App(
         "plain", broker=f"kafka://{bootstrap}", store="memory://", web_enabled=False, topic_allow_declare=False,
