@@ -25,6 +25,7 @@ from typing import Any
 from pairs.card import tables
 from pairs.checking import check, read
 from pairs.drafts import DraftError, add, drop, parse
+from pairs.figures import counts, kinds, lengths, openings, variety
 from pairs.loading import DATA, files
 from pairs.reviewing import review
 from pairs.second import KEYS, SECOND, AnswerError, Table, agreements, digest, keep, labels, read_answers, sheets, take
@@ -41,8 +42,8 @@ def others(folder: Path) -> dict[str, str]:
 
 def figures(folder: Path, second: Path) -> dict[str, Any]:
     """All figures of the card."""
-    from pairs.figures import counts, kinds, lengths, openings, trivial, trivial_by_category, variety
     from pairs.rules import auprc
+    from pairs.trivial import trivial, trivial_by_category
 
     texts = [one.text for one in read(files(folder))[0]]
     agreed = agreements(second)

@@ -9,6 +9,7 @@ from statistics import mean
 
 from pairs.checking import alone, read
 from pairs.drafts import Draft, numbered
+from pairs.figures import openings
 from pairs.loading import DATA, Text, files
 from pairs.words import near_duplicates, words
 
@@ -78,8 +79,7 @@ def _figures(texts: Sequence[Text], before: Sequence[Text]) -> Iterator[str]:
         both = [text for text in before if text.lang == lang and text.category and text.category == name] + found
         if found[0].category:
             yield from _sides(both)
-    opened = Counter(" ".join(words(text.whole)[:3]) for text in texts)
-    yield "openings: " + ", ".join(f"{words} {count}" for words, count in opened.most_common(5) if count > 2)
+    yield "openings: " + ", ".join(f"{opening} {count}" for opening, count in openings(texts, 5) if count > 2)
 
 
 def _sides(both: Sequence[Text]) -> Iterator[str]:

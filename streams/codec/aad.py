@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from streams.codec.remembered import Remembered
 from streams.codec.schemas import newest
 from streams.model import Metadata, Source
 
@@ -17,7 +18,6 @@ _TRANSIT = b"compliance-streams transit 1\0"
 _STORAGE = b"compliance-streams storage 1\0"
 _LENGTHS = tuple(length.to_bytes(4, "big") for length in range(256))
 _MISSING = b"\xff\xff\xff\xff"
-_REMEMBERED = 65_536
 _Part = str | int | bytes | None
 
 
@@ -29,17 +29,8 @@ def _part(part: _Part) -> bytes:
     return (_LENGTHS[length] if length < len(_LENGTHS) else length.to_bytes(4, "big")) + raw
 
 
-class _Remembered(dict[str | None, bytes]):
-    """Parts that many events share: accounts, applications, kinds."""
-
-    def __missing__(self, part: str | None) -> bytes:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        found = self[part] = _part(part)
-        return found
-
-
-_known = _Remembered()
+# Parts that many events share: accounts, applications, kinds.
+_known: Remembered[str | None, bytes] = Remembered(_part)
 
 
 @lru_cache(maxsize=1_024)

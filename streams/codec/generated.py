@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from streams.codec.remembered import Bounded
 from streams.codec.varint import HIGHER, LOWEST, SMALL, TAKEN, long_of, number, read_long
 from streams.errors import SchemaError
 
@@ -18,7 +19,7 @@ Writer = Callable[[Mapping[str, Any]], bytes]
 Reader = Callable[[bytes, int], dict[str, Any]]
 _SOME = tuple(b"\x02" + length for length in TAKEN)  # the second branch of a union, then a length
 _BOOLEANS = {0: False, 1: True}
-REMEMBERED, REMEMBERED_BYTES = 65_536, 256  # values, and how long one may be
+REMEMBERED_BYTES = 256  # of a value that is kept
 
 
 class Repeats(NamedTuple):
@@ -51,11 +52,11 @@ def writer_of(
     made = _Writing(schema, repeats or Repeats())
     parts = [part for field in schema["fields"] for part in made.field(field, places[field["name"]])]
     made.line(f"return b''.join((H, {', '.join(parts)},))")
-    return made.function(arguments, H=header, M=_Remembered(b""), O=_Remembered(b"\x02"), C={}, remember=_remember)
+    return made.function(arguments, H=header, M=_Texts(b""), O=_Texts(b"\x02"), C=Bounded())
 
 
-class _Remembered(dict[Any, bytes]):
-    """Strings and bytes, encoded with their length; None, for where nothing may stand."""
+class _Texts(Bounded[Any, bytes]):
+    """Strings and bytes, encoded with their length; None, for where nothing may stand. Long ones are not kept."""
 
     def __init__(self, before: bytes) -> None:
         super().__init__()
@@ -68,19 +69,7 @@ class _Remembered(dict[Any, bytes]):
         if not isinstance(raw, bytes):
             raise TypeError("neither a string nor bytes")
         encoded = self._before + number(len(raw)) + raw
-        if len(raw) <= REMEMBERED_BYTES:
-            if len(self) >= REMEMBERED:
-                self.clear()
-            self[value] = encoded
-        return encoded
-
-
-def _remember(held: dict[int, tuple[object, bytes]], record: object, encoded: bytes) -> bytes:
-    """Keep the bytes of a record by its identity; the record is kept too, so that no other one gets its place."""
-    if len(held) >= REMEMBERED:
-        held.clear()
-    held[id(record)] = (record, encoded)
-    return encoded
+        return encoded if len(raw) > REMEMBERED_BYTES else self.keep(value, encoded)
 
 
 def reader(schema: dict[str, Any]) -> Reader:
@@ -188,13 +177,14 @@ class _Writing(_Source):
         return self._scalar(name, place)
 
     def _same(self, kind: Any, held: str) -> str:
-        """A record that is often the very one of the last time."""
+        """A record that is often the very one of the last time. It is kept with its bytes, so that no other one can
+        get its identity."""
         out = self.name("p")
         self.line(f"{out} = C.get(id({held}))")
         self.line(f"if {out} is not None and {out}[0] is {held}: {out} = {out}[1]")
         with self.block("else:"):
             parts = [part for field in kind["fields"] for part in self.field(field, f"{held}.{field['name']}")]
-            self.line(f"{out} = remember(C, {held}, b''.join(({', '.join(parts)},)))")
+            self.line(f"{out} = C.keep(id({held}), ({held}, b''.join(({', '.join(parts)},))))[1]")
         return out
 
     def _scalar(self, name: str, place: str) -> list[str]:

@@ -14,6 +14,7 @@ from streams.codec.framing import HEADER
 from streams.codec.generated import Reading
 from streams.codec.identity import is_id
 from streams.codec.metadata import MANY, SIMULATED
+from streams.codec.remembered import Remembered
 from streams.codec.schemas import newest
 from streams.errors import SchemaError
 from streams.model import (
@@ -33,21 +34,10 @@ __all__ = ["MANY_MESSAGES", "content_reader", "sealed_event_reader"]
 
 _Made = TypeVar("_Made", bound=Reading)
 MANY_MESSAGES = 4_096
-REMEMBERED = 65_536  # ids
 _ENUMS: dict[str, Any] = {"Audience": Audience, "Kind": Kind, "StorageMode": StorageMode, "Role": Role}
 _UNIQUE = "event_id"  # not worth remembering
 # A declared use as most are: two empty arrays and three nulls.
 _UNDECLARED = bytes(5)
-
-
-class _Ids(dict[bytes, str]):
-    """Ids by their bytes. Many events name the same account, application, model: each is checked and made once."""
-
-    def __missing__(self, raw: bytes) -> str:
-        if len(self) >= REMEMBERED:
-            self.clear()
-        found = self[raw] = _id_of(raw)
-        return found
 
 
 def _id_of(raw: bytes) -> str:
@@ -74,7 +64,7 @@ def sealed_event_reader() -> Callable[[bytes], tuple[Metadata, TransitSealed]]:
         "b",
         Metadata=Metadata,
         TransitSealed=TransitSealed,
-        K=_Ids(),
+        K=Remembered(_id_of),  # many events name the same account, application, model: each is checked and made once
         id_of=_id_of,
         N=NOTHING_DECLARED,
         Z=_UNDECLARED,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from streams.codec.remembered import Bounded, Remembered
+
 __all__ = ["HIGHER", "LOWEST", "SMALL", "TAKEN", "long_of", "number", "read_long"]
 
 SMALL: Final = 8_192  # numbers from 0 that `TAKEN` holds
@@ -24,26 +26,18 @@ TAKEN: Final = tuple(_plain(number << 1) for number in range(SMALL))
 _MIDDLE: Final = tuple(bytes((number & 0x7F | 0x80, number >> 7 | 0x80)) for number in range(1 << 14))
 _LAST: Final = tuple(_plain(number) for number in range(1 << 14))
 LOWEST: Final = tuple(_MIDDLE[number << 1] for number in range(SMALL))  # the first two bytes of a larger number
-_REMEMBERED = 65_536
 
 
-class _Higher(dict[int, bytes]):
-    """What follows the first two bytes of a positive number, by `number >> 13`.
-
-    Times and offsets that come in a row have it in common.
-    """
-
-    def __missing__(self, rest: int) -> bytes:
-        if not 0 < rest < _MOST >> 13:
-            raise OverflowError("a number of more than 64 bits")
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        found = self[rest] = _plain(rest)
-        return found
+def _rest_of(rest: int) -> bytes:
+    if not 0 < rest < _MOST >> 13:
+        raise OverflowError("a number of more than 64 bits")
+    return _plain(rest)
 
 
-HIGHER: Final = _Higher()
-_SIX: Final[dict[bytes, int]] = {}  # what bytes three to six of a number of six bytes add to it
+# What follows the first two bytes of a positive number, by `number >> 13`: times and offsets that come in a row have it
+# in common.
+HIGHER: Final[Remembered[int, bytes]] = Remembered(_rest_of)
+_SIX: Final[Bounded[bytes, int]] = Bounded()  # what bytes three to six of a number of six bytes add to it
 
 
 def number(value: int) -> bytes:
@@ -80,9 +74,7 @@ def read_long(data: bytes, at: int) -> tuple[int, int]:
         if data[place - 1] > 0x7F or found >> 64:
             raise ValueError("a number of more than 64 bits, or half of one")
         if place == at + 6:
-            if len(_SIX) >= _REMEMBERED:
-                _SIX.clear()
-            _SIX[data[at + 2 : place]] = found & ~0x3FFF
+            _SIX.keep(data[at + 2 : place], found & ~0x3FFF)
     return (found >> 1) ^ -(found & 1), place
 
 

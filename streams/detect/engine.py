@@ -121,7 +121,7 @@ class DetectorSet:
             for owner in [owner for owner, found in enumerate(languages) if unread and found == language]:
                 gaps[owner].update(Gap(one.name, GapReason.UNSUPPORTED_LANGUAGE) for one in unread)
         return [
-            Shape(sum([len(message.text) for message in content.messages]), len(content.messages), language, count)
+            Shape(len(content), len(content.messages), language, count)
             for content, language, count in zip(contents, languages, windows, strict=True)
         ]
 

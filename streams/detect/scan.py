@@ -173,9 +173,9 @@ class _Database:
 
 
 class _Places:
-    """Byte offsets to character offsets, walking forwards; without data they are the same (all ASCII)."""
+    """Byte offsets to character offsets, walking forwards. Of ASCII they are the same, and nobody asks."""
 
-    def __init__(self, data: bytes | None) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
         self._start = -1
         self._byte = 0
@@ -183,8 +183,6 @@ class _Places:
 
     def between(self, start: int, end: int) -> int:
         """Characters from the byte `start` to the byte `end`. Ends come in ascending order."""
-        if self._data is None:
-            return end - start
         if start != self._start:
             self._start, self._byte, self._char = start, start, 0
         self._char += len(self._data[self._byte : end].decode())
