@@ -66,6 +66,9 @@ def figures(folder: Path, second: Path) -> dict[str, Any]:
 def second(chosen: argparse.Namespace) -> int:
     """Write sheets for those that have no second label, or take the answers to them."""
     texts = {one.text.id: one.text for one in read(files(chosen.data))[0]}
+    if chosen.command == "answers" and not chosen.files:
+        print("pairs: answers needs a file of answers", file=sys.stderr)
+        return 2
     try:
         if chosen.command == "sheets":
             known = labels(chosen.second)
@@ -75,7 +78,7 @@ def second(chosen: argparse.Namespace) -> int:
             print(f"{len(unread)} texts to read" + (f"; {chosen.sheets / KEYS} is not for readers" if unread else ""))
             return 0
         answers = read_answers(chosen.sheets, chosen.files, texts)
-    except (AnswerError, OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         print(f"pairs: {error}", file=sys.stderr)
         return 1
     disputed = take(answers, chosen.second)
@@ -116,6 +119,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--others", type=Path, help="a folder of texts that none may be a copy of")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_intermixed_args(arguments)
+    if chosen.parts < 1:
+        parser.error("--parts: at least one sheet")
+    try:
+        return run(chosen)
+    except AnswerError as error:
+        print(f"pairs: {error}", file=sys.stderr)
+        return 1
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """The command that was chosen. `AnswerError` for answers and second labels that cannot be read."""
     chosen.second = chosen.second or chosen.data.parent / SECOND.name
     if not files(chosen.data):
         print(f"pairs: {chosen.data} holds no en/*.jsonl or zh/*.jsonl", file=sys.stderr)

@@ -54,10 +54,17 @@ def digest(text: Text) -> str:
 
 
 def labels(folder: Path = SECOND) -> dict[str, Label]:
-    """The second labels by text id. Raises `msgspec.ValidationError` for a line of another form."""
+    """The second labels by text id. `AnswerError` names file and line of one that is none."""
     decoder = msgspec.json.Decoder(Label)
-    found = [decoder.decode(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_bytes().splitlines()]
-    return {label.id: label for label in found}
+    found: dict[str, Label] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        for number, line in enumerate(path.read_bytes().splitlines(), 1):
+            try:
+                label = decoder.decode(line)
+            except msgspec.DecodeError as error:
+                raise AnswerError(f"{path}:{number}: no second label: {error}") from None
+            found[label.id] = label
+    return found
 
 
 def sheets(texts: Iterable[Text], folder: Path, parts: int, seed: int) -> list[Path]:

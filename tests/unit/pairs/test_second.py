@@ -114,3 +114,15 @@ def test_sheets_whose_answers_are_still_to_come_are_not_overwritten(
 def test_a_set_without_second_labels_does_not_pass(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--data", str(data)]) == 1
     assert "81 texts, 81 faults" in capsys.readouterr().out
+
+
+def test_a_users_mistake_is_told_without_a_traceback(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["answers", "--data", str(data)]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        main(["sheets", "--parts", "0", "--data", str(data)])
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "en.jsonl").write_text('{"id": 1}\n')
+    assert main(["check", "--data", str(data)]) == 1
+    assert "en.jsonl:1: no second label" in capsys.readouterr().err
