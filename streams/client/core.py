@@ -185,10 +185,15 @@ class Core:
         return True
 
     def stumbled(self, reason: Reason, error: BaseException) -> None:
-        """Something in the background failed: tell it, and wait a little longer each time."""
-        self._failures += 1
-        least, most = BACKOFF
-        self._retry_at = monotonic() + min(most, least * 2 ** min(self._failures, 10))
+        """Something in the background failed: tell it, and wait a little longer each time.
+
+        A thousand events that fail at once are one failure, not a thousand.
+        """
+        now = monotonic()
+        if now >= self._retry_at:
+            self._failures += 1
+            least, most = BACKOFF
+            self._retry_at = now + min(most, least * 2 ** min(self._failures, 10))
         self.trouble(reason, error)
 
     def trouble(self, reason: Reason, error: BaseException) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from time import monotonic, sleep
 from typing import Any
 
@@ -27,8 +28,8 @@ CHECK_SECONDS = 2.0  # between two looks at the ends of `accounts` and `keys`
 REACH_SECONDS = 3.0
 BLOCK_MS = 3_000
 DELIVERY_MS = 10_000
-# By then a producer has delivered or failed what it was given. kafka-python may do neither: when a broker was killed
-# under it, its idempotent producer can wait for ever for an id that it does not ask for.
+# By then a producer has delivered or failed what it was given. kafka-python may do neither: once one batch that it had
+# sent before has failed, its idempotent producer (3.0.12) forgets its id, never asks for another, and sends nothing.
 OVERDUE_SECONDS = 2 * DELIVERY_MS / 1000
 
 
@@ -104,21 +105,30 @@ class SendLoop(_Loop):
         self._close()
 
     def _round(self) -> None:
-        self._give_up_overdue()
-        if self._stumbled and self._core.buffer.flying == 0:
-            self._close()  # after a failure the producer may be of no use any more: begin with a new one
+        if self._stumbled or self._is_overdue():
+            self._give_up()
         while batch := self._core.next_batch(monotonic()):
             self._send(batch)
 
-    def _give_up_overdue(self) -> None:
-        """Leave a producer that neither delivers nor fails; all that it has waits again, for a new one."""
+    def _is_overdue(self) -> bool:
         oldest = next(iter(self._flying.values()), None)
-        if oldest is None or monotonic() - oldest[0] < OVERDUE_SECONDS:
-            return
-        given_up, self._flying = self._flying, {}  # a late answer about one of them is not heard any more
-        producer, self._producer = self._producer, None
-        self._core.failed([out.draft for _, out in given_up.values()], BrokerUnavailable("no answer in time"))
-        abandon(producer)
+        return oldest is not None and monotonic() - oldest[0] >= OVERDUE_SECONDS
+
+    def _give_up(self) -> None:
+        """Leave a producer that failed, or does not even fail: it may be of no use any more.
+
+        All that it has waits again, for a new one. Events go on coming, so to wait until it has nothing more would be
+        to wait for ever; what it delivers all the same comes twice, with the same ids.
+        """
+        given_up: list[Outgoing] = []
+        while self._flying:
+            with suppress(KeyError):  # the producer's thread takes the last one at this moment: it is answered
+                given_up.append(self._flying.popitem()[1][1])
+        producer, self._producer, self._stumbled = self._producer, None, False
+        if given_up:
+            self._core.failed([out.draft for out in given_up], BrokerUnavailable("no answer in time"))
+        if producer is not None:
+            abandon(producer)
 
     def _send(self, batch: list[Outgoing]) -> None:
         try:
@@ -176,7 +186,6 @@ class SendLoop(_Loop):
         if self._producer is not None:
             producer, self._producer = self._producer, None
             abandon(producer, 1.0)
-        self._stumbled = False
 
 
 def abandon(producer: Any, seconds: float = 0.0) -> None:

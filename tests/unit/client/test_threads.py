@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -11,21 +12,24 @@ from kafka.errors import KafkaTimeoutError
 
 from streams.client import threads
 from streams.client.core import Core
+from streams.client.report import Reason
 from streams.client.threads import SendLoop
 
 MakeCore = Callable[..., Core]
 
 
 class _Future:
-    def __init__(self, answers: bool) -> None:
+    def __init__(self, answers: bool, fails: bool = False) -> None:
         self._answers = answers
+        self._fails = fails
 
     def add_callback(self, call: Callable[..., None], out: Any) -> None:
         if self._answers:
             call(out, None)
 
     def add_errback(self, call: Callable[..., None], out: Any) -> None:
-        """Nothing fails here."""
+        if self._fails:
+            call(out, KafkaTimeoutError())
 
 
 class _Producer:
@@ -48,20 +52,24 @@ class _Producer:
             raise KafkaTimeoutError
 
 
+def _with_producers(core: Core, made: list[Any], monkeypatch: pytest.MonkeyPatch) -> SendLoop:
+    loop = SendLoop(core, threading.Event())
+
+    def connect() -> Any:
+        loop._producer = loop._producer or made.pop(0)
+        return loop._producer
+
+    monkeypatch.setattr(loop, "_connect", connect)
+    return loop
+
+
 def test_a_producer_that_neither_delivers_nor_fails_is_left_and_its_events_go_with_a_new_one(
     make_core: MakeCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     core = make_core()
     made = [_Producer(False), _Producer(True)]
     used = list(made)
-    loop = SendLoop(core, threading.Event())
-
-    def connect() -> _Producer:
-        loop._producer = loop._producer or made.pop(0)
-        found: _Producer = loop._producer
-        return found
-
-    monkeypatch.setattr(loop, "_connect", connect)
+    loop = _with_producers(core, made, monkeypatch)
     core.record((), {"account": "acme", "prompt": "hello"})
     loop._round()
     assert core.buffer.flying == 1, "the first producer has it, and says nothing"
@@ -75,3 +83,43 @@ def test_a_producer_that_neither_delivers_nor_fails_is_left_and_its_events_go_wi
     loop._round()
     assert core.statistics().sent == 1
     assert used[0].forced, "what cannot end well is made to end"
+
+
+class _Falling(_Producer):
+    """Fails the first record that it is given, and then says nothing of any other, as kafka-python's may."""
+
+    def __init__(self) -> None:
+        super().__init__(False)
+        self.taken = 0
+
+    def send(self, topic: str, value: bytes, key: bytes) -> _Future:
+        self.taken += 1
+        return _Future(False, fails=self.taken == 1)
+
+
+def test_after_one_failure_nothing_waits_for_what_the_producer_still_has(
+    make_core: MakeCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events come without a pause, so the producer always has some: a new one begins all the same, and at once."""
+    core = make_core()
+    first, second = _Falling(), _Producer(True)
+    loop = _with_producers(core, [first, second], monkeypatch)
+    for _ in range(3):
+        core.record((), {"account": "acme", "prompt": "hello"})
+    loop._round()
+    assert (core.buffer.waiting, core.buffer.flying) == (1, 2), "one failed, of two nothing is heard"
+    monkeypatch.setattr(core, "_retry_at", 0.0)
+    loop._round()
+    assert first.forced, "it is left"
+    assert core.buffer.flying == 0, "what it had waits for the next attempt"
+    monkeypatch.setattr(core, "_retry_at", 0.0)
+    loop._round()
+    assert core.statistics().sent == 3
+
+
+def test_many_events_that_fail_at_once_are_one_failure(make_core: MakeCore) -> None:
+    """The pause before the next attempt grows with each attempt, not with each event."""
+    core = make_core()
+    for _ in range(50):
+        core.stumbled(Reason.BROKER, KafkaTimeoutError())
+    assert core._retry_at - monotonic() < 0.5
