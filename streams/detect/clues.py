@@ -28,11 +28,15 @@ class LexiconDetector:
         self._detector = f"{self.name}/{self.version}"
         self._numbers = {concept.name: number for number, concept in enumerate(lexicon.concepts)}
         anchors = {clue.all[0] for clue in lexicon.clues}
+        beside: dict[str, set[str]] = defaultdict(set)  # the anchors of the clues that name a concept
+        for clue in lexicon.clues:
+            for name in (*clue.all[1:], *clue.unless):
+                beside[name].add(clue.all[0])
         patterns, concepts = [], []
         for concept in lexicon.concepts:
+            context, found_with = concept.name not in anchors, frozenset(beside[concept.name])
             for expression in (*concept.expressions, *concept.composed):
-                composed = expression in concept.composed
-                patterns.append(Pattern(concept.name, expression, concept.name not in anchors, composed))
+                patterns.append(Pattern(concept.name, expression, context, expression in concept.composed, found_with))
                 concepts.append(self._numbers[concept.name])
         self._patterns = tuple(patterns)
         self._concepts = tuple(concepts)

@@ -15,7 +15,7 @@ from streams.detect.detector import Detector
 from streams.detect.language import language_of
 from streams.detect.lexicon import load_lexicon
 from streams.detect.marker import MarkerDetector
-from streams.detect.normalise import SIGNS, View, folded_of, undone
+from streams.detect.normalise import SIGNS, WIDE_SIGNS, View, folded_of, undone
 from streams.detect.personal_data import PersonalDataDetector
 from streams.detect.scan import Scanner
 from streams.detect.text import Text
@@ -36,6 +36,7 @@ class DetectorSet:
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self.detectors = tuple(detectors)
         self._scanner = Scanner({detector.name: detector.patterns for detector in detectors} | {"signs": SIGNS})
+        self._wide = Scanner({"wide": WIDE_SIGNS})
         named = "\n".join(f"{detector.name}/{detector.version}" for detector in detectors)
         self.digest = hashlib.blake2b(named.encode(), digest_size=8).hexdigest()
 
@@ -63,16 +64,15 @@ class DetectorSet:
 
     def _read(self, parts: Sequence[_Part]) -> list[Text]:
         """All views of all parts, scanned: as it stands first, then those that undid a disguise."""
-        folded, signs = folded_of([part.text for part in parts])
+        folded = folded_of([part.text for part in parts])
         texts = [_text(part, view, view.disguised) for part, view in zip(parts, folded, strict=True)]
         self._scanner.scan(texts)
-        for number, text in enumerate(texts):
-            if "signs" in text.hits:
-                signs.setdefault(number, set()).update(SIGNS[pattern].name for pattern, _ in text.hits.pop("signs"))
+        self._wide.scan([text for text in texts if not text.view.isascii()])
         more = [
-            _text(parts[number], view, True)
-            for number, some in sorted(signs.items())
-            for view in undone(parts[number].text, folded[number], some)
+            _text(part, view, True)
+            for part, first, text in zip(parts, folded, texts, strict=True)
+            if "signs" in text.hits or "wide" in text.hits
+            for view in undone(part.text, first, _signs(text))
         ]
         self._scanner.scan(more)
         return [text for text in texts + more if text.view]
@@ -138,6 +138,12 @@ def _parts(owner: int, message: int, text: str) -> list[_Part]:
     if len(text) <= WHOLE:
         return [_Part(owner, message, 0, text)] if text else []
     return [_Part(owner, message, 0, text[:HEAD]), _Part(owner, message, len(text) - TAIL, text[-TAIL:])]
+
+
+def _signs(text: Text) -> set[str]:
+    """The disguises that a text may hold. Taken out of its hits, which are those of detectors then."""
+    found = {SIGNS[pattern].name for pattern, _ in text.hits.pop("signs", ())}
+    return found | {"spaced"} if text.hits.pop("wide", None) else found
 
 
 def _text(part: _Part, view: View, disguised: bool) -> Text:

@@ -16,7 +16,7 @@ EVERYDAY = frozenset(
         "when where why about all some more than then no into out up me him them these those been does did",
     )
 )
-_HAN, _KANA, _HANGUL = (re.compile(pattern) for pattern in ("[一-鿿]", "[぀-ヿ]", "[가-힯]"))
+_HAN, _KANA, _HANGUL = (re.compile(pattern) for pattern in ("[一-鿿]+", "[぀-ヿ]", "[가-힯]"))
 SAMPLE, CLEAR = 600, 64
 
 
@@ -28,7 +28,7 @@ def language_of(view: str) -> str:
             return "ja"
         if _HANGUL.search(sample):
             return "ko"
-        han = len(_HAN.findall(sample))
+        han = sum(map(len, _HAN.findall(sample)))
         if han * 4 >= len(sample) or han >= 8:
             return "zh"
     elif _is_english(sample[:CLEAR], 4):

@@ -2,8 +2,9 @@
 
 The first view is the text folded: NFKC, lower case, look-alike letters of other alphabets inside Latin words, without
 zero-width and control characters. ASCII texts are folded all in one, by one look-up a character. Further views are made
-only where a sign calls for them: spaced letters, digits for letters, base64, reversed words. Signs in folded text are
-found by the scan that all detectors share (`SIGNS`); they may be too many, never too few.
+only where a sign calls for them: spaced letters, digits for letters, base64, reversed words. Signs are found in the
+folded text, by the scan that all detectors share (`SIGNS`, and `WIDE_SIGNS` beyond ASCII); they may be too many, never
+too few.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 from streams.detect.detector import Pattern
 
-__all__ = ["SIGNS", "View", "folded", "folded_of", "undone", "views"]
+__all__ = ["SIGNS", "WIDE_SIGNS", "View", "folded", "folded_of", "undone", "views"]
 
 _ASCII = bytes(
     code if code == 0x0A or code >= 0x80 else 0x20 if code < 0x20 or code == 0x7F else ord(chr(code).lower())
@@ -36,13 +37,7 @@ _WORD = re.compile(r"[\w]+")
 # Chinese text as it is mostly written: each character folds to one, so places stay as they are.
 _PLAIN = re.compile("[\n\t\r -~\u00b7\u2014\u2018\u2019\u201c\u201d\u3000-\u3011\u4e00-\u9fff\uff01-\uff5e]*")
 _LEET = str.maketrans("013457@$!", "oleastasi")
-_LEET_WORD = re.compile(r"(?<![\w@$!])(?=[a-z013457@$!]*[a-z])(?=[a-z013457@$!]*[013457@$!])[a-z013457@$!]{4,32}(?!\w)")
-_LEET_SIGNS = "013457@$!"
-_BETWEEN = b"\xff"  # between texts that are folded in one: no byte of an ASCII text
-_BASE64_KINDS = bytes(
-    ord("b") if code < 0x80 and (chr(code).isalnum() or chr(code) in "+/_-") else 32 for code in range(256)
-)
-_BASE64_SIGN = b"b" * 16
+_LEET_WORD = re.compile(r"(?<![\w@$!])(?=[a-z]*[013457@$!])(?=[013457@$!]*[a-z])[a-z013457@$!]{4,32}(?!\w)")
 _SPACED = re.compile(r"(?<!\w)(?:\w[ .\-_*+/|,]{1,2}){3,}\w(?!\w)")
 _SPACED_HAN = re.compile(r"(?:[一-鿿][ .\-_*+/|,·。]{1,2}){2,}[一-鿿]")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
@@ -53,7 +48,16 @@ DECODED_AT_MOST = 20_000
 SIGNS = (
     Pattern("spaced", r"[ .\-_*+/|,][a-z0-9_][ .\-_*+/|,]{1,2}[a-z0-9_][ .\-_*+/|,]"),
     Pattern("leet", r"[a-z][013457@$!]|[013457@$!][a-z]"),
+    Pattern("coded", r"[a-z0-9+/_\-]{16}"),
     Pattern("backwards", "|".join(_BACKWARDS_WORDS)),
+)
+_GAP = r"[ .\-_*+/|,\x{b7}\x{3002}]"
+_LETTER = r"[a-z0-9_\x{80}-\x{b6}\x{b8}-\x{3001}\x{3003}-\x{10ffff}]"
+_CHINESE = r"[\x{4e00}-\x{9fff}]"
+# The same beyond ASCII, where a spaced word may have three letters.
+WIDE_SIGNS = (
+    Pattern("letters", f"{_GAP}{_LETTER}{_GAP}{{1,2}}{_LETTER}{_GAP}"),
+    Pattern("Chinese", f"{_CHINESE}{_GAP}{{1,2}}{_CHINESE}{_GAP}{{1,2}}{_CHINESE}"),
 )
 
 
@@ -71,33 +75,14 @@ def views(original: str) -> list[View]:
     return [first, *undone(original, first, {"spaced", "leet", "coded", "backwards"})]
 
 
-def folded_of(originals: Sequence[str]) -> tuple[list[View], dict[int, set[str]]]:
-    """The folded texts, and the signs that were seen on the way, by number: all of them but `SIGNS` in ASCII texts."""
-    plain = [number for number, original in enumerate(originals) if original.isascii()]
-    data = "\xff".join([originals[number] for number in plain]).encode("latin-1").translate(_ASCII)
-    signs = {plain[place]: {"coded"} for place in _places(data, _BASE64_KINDS, _BASE64_SIGN)}
-    shown = data.decode("latin-1").split("\xff") if plain else []
+def folded_of(originals: Sequence[str]) -> list[View]:
+    """The folded texts, as each by itself."""
+    plain = [original for original in originals if original.isascii()]
+    shown = "\xff".join(plain).encode("latin-1").translate(_ASCII).decode("latin-1").split("\xff")
     if len(plain) == len(originals):
-        return [View(text, None, False) for text in shown], signs
-    by_number = dict(zip(plain, shown, strict=True))
-    found = [
-        View(by_number[number], None, False) if number in by_number else folded(text)
-        for number, text in enumerate(originals)
-    ]
-    signs |= {number: _signs(view.text) for number, view in enumerate(found) if number not in by_number}
-    return found, signs
-
-
-def _places(data: bytes, kinds: bytes, sign: bytes) -> Iterator[int]:
-    """The numbers of the texts in which a sign is, once characters are replaced by their kinds."""
-    told = data.translate(kinds)
-    place = told.find(sign)
-    number, start = 0, 0
-    while place >= 0:
-        number += data.count(_BETWEEN, start, place)
-        yield number
-        start = data.find(_BETWEEN, place)
-        place = told.find(sign, start) if start >= 0 else -1
+        return [View(text, None, False) for text in shown] if plain else []
+    rest = iter(shown)
+    return [View(next(rest), None, False) if text.isascii() else folded(text) for text in originals]
 
 
 def folded(original: str) -> View:
@@ -161,21 +146,6 @@ def undone(original: str, first: View, signs: Set[str]) -> Iterator[View]:
     if "backwards" in signs and _BACKWARDS.search(text):
         places = first.offsets or range(len(text))
         yield View(text[::-1], list(places)[::-1], True)
-
-
-def _signs(text: str) -> set[str]:
-    """All signs in any text, by the lengths of its words and the number of its signs."""
-    lengths = list(map(len, text.split()))
-    found = set()
-    if lengths.count(1) >= 3 or any(text.count(sign) >= 3 for sign in ".-_*+/|·"):
-        found.add("spaced")
-    if any(sign in text for sign in _LEET_SIGNS):
-        found.add("leet")
-    if lengths and max(lengths) >= 16:
-        found.add("coded")
-    if any(word in text for word in _BACKWARDS_WORDS):
-        found.add("backwards")
-    return found
 
 
 def _joined(first: View) -> Iterator[View]:

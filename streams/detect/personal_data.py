@@ -1,7 +1,8 @@
 """Personal data: e-mail, phone, payment card, identity and account numbers, IP addresses. A trait, not a violation.
 
-The scan gives candidates; Python checks shape and check digits. Sources of the rules: Luhn (ISO/IEC 7812-1), IBAN
-mod 97 (ISO 13616), resident identity number check digit (GB 11643), SSN areas never issued (000, 666, 900–999).
+The scan finds which kinds a text may hold; Python checks their shape and check digits. Sources of the rules: Luhn
+(ISO/IEC 7812-1), IBAN mod 97 (ISO 13616), resident identity number check digit (GB 11643), SSN areas never issued
+(000, 666, 900–999).
 """
 
 from __future__ import annotations
@@ -62,23 +63,63 @@ def _any(text: str) -> bool:
 class _Kind(NamedTuple):
     name: str
     score: int
-    needs: str  # a character that every match holds: most texts have none
+    sign: str  # what the scan looks for: a part of every match of `shape`, and in little else
     shape: re.Pattern[str]
     holds: Callable[[str], bool]
 
 
 _KINDS = (
-    _Kind("email", 95, "@", re.compile(r"[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[a-z]{2,24}"), _any),
-    _Kind("resident_number", 95, "", re.compile(r"(?<![\dx])[1-9]\d{16}[\dx](?![\dx])"), resident_number),
-    _Kind("payment_card", 95, "", re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])"), luhn),
-    _Kind("iban", 90, "", re.compile(r"(?<!\w)[a-z]{2}\d{2}(?: ?[a-z0-9]{4}){2,7}(?: ?[a-z0-9]{1,4})?(?!\w)"), _iban),
-    _Kind("ssn", 85, "-", re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"), _ssn),
-    _Kind("mobile_cn", 80, "1", re.compile(r"(?<![\d.-])(?:\+?86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}(?![\d-])"), _any),
+    _Kind("email", 95, "@", re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[a-z]{2,24}"), _any),
     _Kind(
-        "phone", 70, "+", re.compile(r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)(?:\(?\d{1,4}\)?[ .-]?){2,5}\d(?![\w-])"), _phone
+        "resident_number",
+        95,
+        r"[1-9][0-9]{16}[0-9x]",
+        re.compile(r"(?<![\dx])[1-9]\d{16}[\dx](?![\dx])"),
+        resident_number,
     ),
-    _Kind("phone_us", 70, "", re.compile(r"(?<![\w.-])\(?[2-9]\d{2}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"), _any),
-    _Kind("ip_address", 60, ".", re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"), _address),
+    _Kind(
+        "payment_card",
+        95,
+        r"[0-9](?:[ \-]?[0-9]){12}",
+        re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])"),
+        luhn,
+    ),
+    _Kind(
+        "iban",
+        90,
+        r"[a-z]{2}[0-9]{2}(?: ?[a-z0-9]{4}){2}",
+        re.compile(r"(?<!\w)[a-z]{2}\d{2}(?: ?[a-z0-9]{4}){2,7}(?: ?[a-z0-9]{1,4})?(?!\w)"),
+        _iban,
+    ),
+    _Kind("ssn", 85, r"[0-9]{3}-[0-9]{2}-[0-9]{4}", re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"), _ssn),
+    _Kind(
+        "mobile_cn",
+        80,
+        r"1[3-9][0-9](?:[ \-]?[0-9]{4}){2}",
+        re.compile(r"(?<![\d.-])(?:\+?86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}(?![\d-])"),
+        _any,
+    ),
+    _Kind(
+        "phone",
+        70,
+        r"\+[0-9]{1,3}[ .\-]?\(?[0-9]",
+        re.compile(r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)(?:\(?\d{1,4}\)?[ .-]?){2,5}\d(?![\w-])"),
+        _phone,
+    ),
+    _Kind(
+        "phone_us",
+        70,
+        r"[2-9][0-9]{2}\)?[ .\-][0-9]{3}[ .\-][0-9]{4}",
+        re.compile(r"(?<![\w.-])\(?[2-9]\d{2}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"),
+        _any,
+    ),
+    _Kind(
+        "ip_address",
+        60,
+        r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
+        re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"),
+        _address,
+    ),
 )
 _MOST = 16
 
@@ -87,13 +128,9 @@ class PersonalDataDetector:
     """Finds personal data: the trait `personal_data`, each kind with a score of its own."""
 
     name = "personal_data"
-    version = "1"
+    version = "2"
     languages: frozenset[str] | None = None
-    patterns: Sequence[Pattern] = (
-        Pattern("at", r"\w@\w"),
-        Pattern("number", r"[0-9]{3}(?:[^0-9]|$)"),
-        Pattern("ip", r"[0-9]\.[0-9]{1,3}\.[0-9]"),
-    )
+    patterns: Sequence[Pattern] = tuple(Pattern(kind.name, kind.sign) for kind in _KINDS)
     examples: Sequence[Example] = (
         Example("write to jo.doe@example.org today", fires=("personal_data",)),
         Example("the number is 4111 1111 1111 1111.", fires=("personal_data",)),
@@ -119,9 +156,9 @@ class PersonalDataDetector:
     def _one(self, text: Text) -> list[Finding]:
         found: list[Finding] = []
         taken: list[tuple[int, int]] = []
-        for kind in _KINDS:
-            if kind.needs not in text.view:
-                continue
+        signs = {number for number, _ in text.hits[self.name]}
+        for number in sorted(signs):  # the surest kinds come first
+            kind = _KINDS[number]
             for place in kind.shape.finditer(text.view):
                 if any(start < place.end() and place.start() < end for start, end in taken):
                     continue

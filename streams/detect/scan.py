@@ -75,8 +75,9 @@ class _Stage:
                 behind += [_Named(detector, index, text) for text in (parted.behind,) if text is not None]
                 guards |= parted.guard
         self.detectors = frozenset(named.detector for named in quick + behind)
-        self._quick = _Database(quick + [_Named(_GUARD, 0, text) for text in _joined(sorted(guards))], context)
-        self._behind = _Database(behind, context)
+        quick += [_Named(_GUARD, 0, text) for text in _joined(sorted(guards))]
+        self._quick = _Database(quick, _Beside(wanted, quick) if context else None)
+        self._behind = _Database(behind, _Beside(wanted, behind) if context else None)
 
     def scan(self, texts: Sequence[Text]) -> None:
         held = self._quick.scan(texts)
@@ -85,6 +86,24 @@ class _Stage:
             for text in held:
                 # Two parts of one pattern may match at one place, which is one hit.
                 text.hits = {name: sorted(set(hits), key=_BY_PLACE) for name, hits in text.hits.items()}
+
+
+class _Beside:
+    """Which context expressions count in a text, by what matched there first: about one match of ten does."""
+
+    def __init__(self, wanted: Mapping[str, Sequence[Pattern]], named: Sequence[_Named]) -> None:
+        self._counting: dict[tuple[str, int], frozenset[int]] = {}
+        for detector, patterns in wanted.items():
+            beside = {place: patterns[one.number].beside for place, one in enumerate(named) if one.detector == detector}
+            for number, pattern in enumerate(patterns):
+                if not pattern.context:
+                    counting = (place for place, names in beside.items() if not names or pattern.name in names)
+                    self._counting[detector, number] = frozenset(counting)
+
+    def of(self, text: Text) -> frozenset[int]:
+        """The places of the expressions."""
+        first = {(detector, number) for detector, hits in text.hits.items() for number, _ in hits}
+        return frozenset().union(*[self._counting[one] for one in first if one in self._counting])
 
 
 class _Named(NamedTuple):
@@ -101,11 +120,11 @@ def _joined(strings: Sequence[str]) -> list[str]:
 
 
 class _Database:
-    """Compiled expressions. Each thread has a scratch of its own."""
+    """Compiled expressions; those `beside` others count where those matched. Each thread has a scratch of its own."""
 
-    def __init__(self, named: Sequence[_Named], context: bool) -> None:
+    def __init__(self, named: Sequence[_Named], beside: _Beside | None) -> None:
         self._named = [(one.detector, one.number) for one in named]
-        self._context = context
+        self._beside = beside
         self._database = database([one.expression.encode() for one in named]) if named else None
         self._local = threading.local()
 
@@ -144,6 +163,8 @@ class _Database:
     ) -> None:
         found.sort()
         places = None if data is None else _Places(data)
+        beside = self._beside
+        counting: frozenset[int] | None = None
         rest = iter(texts)
         text, start, behind = (
             texts[0],
@@ -154,13 +175,17 @@ class _Database:
             while end > behind:
                 text, start = next(rest), behind + 1
                 behind = start + (len(text.view) if data is None else len(text.view.encode()))
+                counting = None
+            if beside is not None:
+                if counting is None:
+                    counting = beside.of(text)
+                if pattern not in counting:
+                    continue
             detector, number = self._named[pattern]
             hits = text.hits.get(detector)
             if hits is None:
                 if detector == _GUARD:
                     held[id(text)] = text
-                    continue
-                if self._context:
                     continue
                 hits = text.hits[detector] = []
             hits.append((number, end - start if places is None else places.between(start, end)))
