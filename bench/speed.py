@@ -31,10 +31,11 @@ __all__ = ["OURS", "Drained", "Speed", "as_json", "drain", "fill", "measure", "t
 PARTITIONS = 4
 SECONDS = 120.0
 OURS, PLAIN = "compliance-streams", "Faust, written plainly"
-PEERS = {
-    "Faust, our core": ("faust_core", 0.1),
-    "Quix Streams, our core": ("quix", 0.4),
-    "Bytewax, our core": ("bytewax", 1),
+PEERS: dict[str, tuple[str, float, tuple[str, ...]]] = {
+    "Faust, our core": ("faust_core", 0.1, ()),
+    "Quix Streams, our core": ("quix", 0.4, ()),
+    "Bytewax, our core": ("bytewax", 1, ()),
+    "the same, collector spared": ("bytewax", 1, ("--spare-collector",)),
 }
 KEPT = {"STREAMS_JANITOR__PURGE": "false"}  # each contender reads what the one before has committed
 PLAIN_SHARE = 1 / 30
@@ -163,8 +164,8 @@ def measure(number: int, rounds: int, only: Sequence[str] = ()) -> dict[str, lis
 
 def _contenders(deployment: Deployment, number: int) -> dict[str, Any]:
     peers = {
-        name: lambda module=module, share=share: _peer(deployment, module, str(int(number * share)))
-        for name, (module, share) in PEERS.items()
+        name: lambda module=module, share=share, more=more: _peer(deployment, module, str(int(number * share)), *more)
+        for name, (module, share, more) in PEERS.items()
     }
     return {
         OURS: lambda: drain(deployment, number).speed,
@@ -193,10 +194,10 @@ def as_json(found: dict[str, list[Speed]]) -> dict[str, Any]:
 
 def table(told: dict[str, Any]) -> str:
     """The same for people."""
-    lines = [f"{'':26}{'events/s':>10}{'events/s and core':>20}{'CPU µs/event':>14}{'ours is':>12}"]
+    lines = [f"{'':28}{'events/s':>10}{'events/s and core':>20}{'CPU µs/event':>14}{'ours is':>12}"]
     for name, row in told["results"].items():
         times = "" if name == OURS else f"{row['times']:,.2f} ×"
         speeds = f"{row['events_a_second']:>10,}{row['events_a_core_second']:>20,}{row['microseconds']:>14,.1f}"
-        lines.append(f"{name:26}{speeds}{times:>12}")
+        lines.append(f"{name:28}{speeds}{times:>12}")
     lines.append(f"median of {told['rounds']} rounds, {told['machine']}")
     return "\n".join(lines)

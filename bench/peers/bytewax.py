@@ -1,24 +1,29 @@
 """Bytewax with our core: batches as its Kafka source gives them, through the core in one, out by its Kafka sink.
 
-python -m bench.peers.bytewax NUMBER     (settings as any command: STREAMS_…)
+At least once, with the recovery that its documentation describes.
+
+python -m bench.peers.bytewax NUMBER [--spare-collector]     (settings as any command: STREAMS_…)
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import bytewax.operators as op
 from bytewax.connectors.kafka import KafkaSink, KafkaSinkMessage, KafkaSource
 from bytewax.dataflow import Dataflow
-from bytewax.testing import run_main
+from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.run import cli_main
 
 from bench.peers.core import Core, Stopwatch
 from streams.model import Record
 
 
-def run(number: int) -> None:
-    core, watch = Core(), Stopwatch(number)
+def run(number: int, spare: bool) -> None:
+    core, watch = Core(spare), Stopwatch(number)
     settings = core.settings
     brokers = settings.kafka.bootstrap.split(",")
 
@@ -40,8 +45,10 @@ def run(number: int) -> None:
     outs = op.flat_map_batch("core", taken, tag)
     config = {"linger.ms": "5", "batch.num.messages": "10000", "acks": "all", "enable.idempotence": "true"}
     op.output("outputs", outs, KafkaSink(brokers, None, config))
-    run_main(flow)
+    folder = Path(mkdtemp(dir=settings.vault.directory.parent))  # it goes with the deployment
+    init_db_dir(folder, 1)
+    cli_main(flow, recovery_config=RecoveryConfig(folder))
 
 
 if __name__ == "__main__":
-    run(int(sys.argv[1]))
+    run(int(sys.argv[1]), "--spare-collector" in sys.argv[2:])

@@ -7,7 +7,6 @@ records before and after is its own; receipts are a worker's work and are left o
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import time
@@ -27,6 +26,7 @@ from streams.vault.client import PrivateTransit, VaultClient
 from streams.vault.keyring import PublicKeys
 from streams.vault.sealing import StorageSealer
 from streams.vault.transit import TransitOpener
+from streams.worker.app import spare_collector
 from streams.worker.facts import FactTaker
 from streams.worker.outputs import Outputs
 from streams.worker.passing import Pass
@@ -35,16 +35,19 @@ __all__ = ["Core", "Stopwatch"]
 
 
 class Core:
-    """Takes batches of any size, from one thread. To be made where no event loop runs."""
+    """Takes batches of any size, from one thread. To be made where no event loop runs.
 
-    def __init__(self) -> None:
+    `spare`: let Python's collector pass over what was loaded to stay, as a worker does. No framework's documentation
+    says so, so it is a contender of its own.
+    """
+
+    def __init__(self, spare: bool = False) -> None:
         self.settings = load()
         self._pass = asyncio.run(_prepared(self.settings))
         counted = load_policies().counted_labels
         self._outputs = Outputs(self._topic, partition_counts(self.settings).__getitem__, counted, "peer")
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 10, 10)
+        if spare:
+            spare_collector()
 
     def outs(self, records: Sequence[Record]) -> list[Out]:
         """What is to be delivered for some records of one partition."""
