@@ -127,11 +127,14 @@ class BatchProducer:
         if not items:
             return
         grouped: dict[tuple[str, int], list[int]] = {}
-        for index, item in enumerate(items):
-            partition = item.partition
+        last_topic, last_partition, line = "", -1, list[int]()
+        for index, (topic, partition, key, _) in enumerate(items):
             if partition is None:
-                partition = partition_of(item.key, await self.partitions(item.topic))
-            grouped.setdefault((item.topic, partition), []).append(index)
+                partition = partition_of(key, await self.partitions(topic))
+            if partition != last_partition or topic != last_topic:  # most follow one of their own kind
+                last_topic, last_partition = topic, partition
+                line = grouped.setdefault((topic, partition), [])
+            line.append(index)
         lines = [self._send_line(place, self._fill(items, indices), items) for place, indices in grouped.items()]
         results = await asyncio.gather(*lines, return_exceptions=True)
         large: set[int] = set()
@@ -146,22 +149,16 @@ class BatchProducer:
         filled: list[_Filled] = []
         current: _Filled | None = None
         for index in indices:
-            item = items[index]
-            alone = len(item.value) + len(item.key) > BATCH_BYTES // 2
-            if current is None or alone or not self._append(current, item, index):
+            _, _, key, value = items[index]
+            alone = len(value) + len(key) > BATCH_BYTES // 2
+            if current is None or alone or current.batch.append(timestamp=None, key=key, value=value) is None:
                 current = _Filled(self._producer.create_batch(), [])
-                self._append(current, item, index)
+                current.batch.append(timestamp=None, key=key, value=value)
                 filled.append(current)
+            current.indices.append(index)
             if alone:
                 current = None
         return filled
-
-    @staticmethod
-    def _append(filled: _Filled, item: Out, index: int) -> bool:
-        if filled.batch.append(timestamp=None, key=item.key, value=item.value) is None:
-            return False
-        filled.indices.append(index)
-        return True
 
     async def _send_line(self, place: tuple[str, int], line: list[_Filled], items: Sequence[Out]) -> set[int]:
         """Send the batches of one partition; the positions of those that are too large."""

@@ -43,11 +43,17 @@ def runs(ended: list[tuple[int, Disposition]]) -> tuple[Run, ...]:
     2
     """
     folded: list[Run] = []
+    first = last = 0
+    current: Disposition | None = None
     for offset, disposition in ended:
-        if folded and folded[-1].disposition is disposition and folded[-1].last == offset - 1:
-            folded[-1] = Run(folded[-1].first, offset, disposition)
-        else:
-            folded.append(Run(offset, offset, disposition))
+        if disposition is current and offset == last + 1:
+            last = offset
+            continue
+        if current is not None:
+            folded.append(Run(first, last, current))
+        first, last, current = offset, offset, disposition
+    if current is not None:
+        folded.append(Run(first, last, current))
     return tuple(folded)
 
 

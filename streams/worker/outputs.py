@@ -25,12 +25,14 @@ from streams.model import (
     INDEX,
     Code,
     Count,
+    Decision,
     Disposition,
     Outcome,
     Receipt,
     Rejected,
     Run,
     Sealed,
+    Signal,
     Source,
     Stage,
     StorageMode,
@@ -153,6 +155,8 @@ def missing_runs(expected: int | None, log_start: int | None, offsets: Sequence[
     """Offsets that were due and did not come: `lost` below the log's start, `absent` (compaction, markers) above it."""
     missing: list[Run] = []
     due = expected if expected is not None else offsets[0]
+    if due == offsets[0] and offsets[-1] - due + 1 == len(offsets):
+        return missing  # as nearly always: they ascend, so none is left out
     for offset in offsets:
         if offset > due:
             border = min(max(log_start or due, due), offset)
@@ -166,26 +170,26 @@ def missing_runs(expected: int | None, log_start: int | None, offsets: Sequence[
 
 def tell(topic: str, outcomes: Sequence[Outcome[Sealed]], missing: Sequence[Run]) -> Tally[Disposition]:
     """Count what was delivered; how many offsets ended how. Labels are enums and rule ids: never an account or text."""
-    ended = Tally(outcome.disposition for outcome in outcomes)
+    ended = Tally([outcome.disposition for outcome in outcomes])
     for run in missing:
         ended[run.disposition] += run.last - run.first + 1
     for disposition, number in ended.items():
         metrics.RECORDS.labels(topic, disposition.value).inc(number)
-    for code, number in Tally(outcome.code for outcome in outcomes if outcome.code is not None).items():
+    for code, number in Tally([outcome.code for outcome in outcomes if outcome.code is not None]).items():
         metrics.REJECTED.labels(topic, code.value).inc(number)
     for run in missing:
         code = Code.LOG_START_AHEAD if run.disposition is Disposition.LOST else Code.OFFSET_HOLE
         metrics.REJECTED.labels(topic, code.value).inc(run.last - run.first + 1)
     for outcome in outcomes:
-        if outcome.signal is not None and outcome.decision is not None:
-            _tell_decision(outcome)
+        signal, decision = outcome.signal, outcome.decision
+        if signal is None or decision is None:
+            continue
+        if decision.matched or decision.unknown or signal.gaps or signal.meta.digested or not decision.complete:
+            _tell_decision(signal, decision)  # few events
     return ended
 
 
-def _tell_decision(outcome: Outcome[Sealed]) -> None:
-    signal, decision = outcome.signal, outcome.decision
-    assert signal is not None
-    assert decision is not None
+def _tell_decision(signal: Signal, decision: Decision) -> None:
     if signal.meta.digested:
         metrics.DIGESTED.inc(signal.meta.digested)
     for gap in signal.gaps:
