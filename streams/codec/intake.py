@@ -50,14 +50,15 @@ class Intake:
         read, ways, most, cell = sealed_event_reader(), self._topics, self._max_bytes, self.cell
         taken: list[Taken] = []
         for record in records:
-            topic, partition, offset, timestamp, _, value = record
+            topic, value = record.topic, record.value
             if value is not None and len(value) <= most and ways.get(topic) == "sealed":
                 try:
                     found = read(value)
                 except Exception:  # the slower way takes it all the same, or says what is wrong with it
                     taken.append(self._one(record, digester))
                 else:
-                    taken.append(SealedEvent(Source(cell, topic, partition, offset, timestamp), *found))
+                    source = Source(cell, topic, record.partition, record.offset, record.timestamp)
+                    taken.append(SealedEvent(source, *found))
             else:
                 taken.append(self._one(record, digester))
         return taken

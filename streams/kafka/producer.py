@@ -128,9 +128,10 @@ class BatchProducer:
             return
         grouped: dict[tuple[str, int], list[int]] = {}
         last_topic, last_partition, line = "", -1, list[int]()
-        for index, (topic, partition, key, _) in enumerate(items):
+        for index, item in enumerate(items):
+            topic, partition = item.topic, item.partition
             if partition is None:
-                partition = partition_of(key, await self.partitions(topic))
+                partition = partition_of(item.key, await self.partitions(topic))
             if partition != last_partition or topic != last_topic:  # most follow one of their own kind
                 last_topic, last_partition = topic, partition
                 line = grouped.setdefault((topic, partition), [])
@@ -149,7 +150,8 @@ class BatchProducer:
         filled: list[_Filled] = []
         current: _Filled | None = None
         for index in indices:
-            _, _, key, value = items[index]
+            item = items[index]
+            key, value = item.key, item.value
             alone = len(value) + len(key) > BATCH_BYTES // 2
             if current is None or alone or current.batch.append(timestamp=None, key=key, value=value) is None:
                 current = _Filled(self._producer.create_batch(), [])
