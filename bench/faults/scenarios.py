@@ -228,10 +228,7 @@ def remove_output(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
 
 
 def too_large_for_output(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
-    """`tagged` takes only small records for a while: what is too large becomes a dead letter, its neighbours go on.
-
-    A few of the events around the change of the limit may lie on `tagged` and end as dead letters all the same.
-    """
+    """`tagged` takes only small records for a while: what is too large becomes a dead letter, its neighbours go on."""
     trial.workers(2)
     for _ in range(turns):
         ends = trial.ends()
@@ -239,7 +236,7 @@ def too_large_for_output(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
         _limit(trial, "1000")
         until(lambda: "output_too_large" in trial.dead_letters(), WAIT, "a dead letter", lambda: None)
         _limit(trial, str(12 << 20))
-    return trial.finish(_dead_letters_too, exactly=False)
+    return trial.finish(_dead_letters_too)
 
 
 def _limit(trial: Trial, size: str) -> None:

@@ -3,6 +3,10 @@
 `create_batch` and `send_batch` cost a tenth of `send` for each record. A record too large to travel with others goes in
 a batch of its own, and the records of a batch that is refused are sent again one by one: so that a refusal names the
 guilty one, and no other.
+
+A refusal breaks the sequence by which the broker knows repeats: it takes nothing more from this producer in that
+partition. So what was refused, and what came behind it, goes by a producer without sequences, and the next wave by a
+new one.
 """
 
 from __future__ import annotations
@@ -14,7 +18,13 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError, UnknownError
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    RecordListTooLargeError,
+    UnknownError,
+)
 from aiokafka.partitioner import murmur2
 
 from streams.errors import BrokerUnavailable, ComplianceError, DeliveryError
@@ -60,6 +70,13 @@ class _Filled(NamedTuple):
     indices: list[int]
 
 
+class _Left(NamedTuple):
+    """A batch that was not taken: it was refused as too large, or came behind one that was."""
+
+    filled: _Filled
+    refused: bool
+
+
 class BatchProducer:
     """Delivers waves with acks=all, idempotently. An asynchronous context manager, for one event loop."""
 
@@ -67,20 +84,25 @@ class BatchProducer:
         self._settings = settings
         self._timeout = timeout
         self._producer: Any = None
+        self._plain: Any = None  # without sequences; made when it is needed
+        self._making = asyncio.Lock()
+        self._idempotent = True
+        self._broken = False  # a sequence is
         self._partitions: dict[str, int] = {}
 
     async def __aenter__(self) -> Self:
         try:
-            await self._start(idempotent=True)
+            self._producer = await self._started(idempotent=True)
         except UnknownError:
             # The embedded broker gives out no producer ids. Without them a lost answer may repeat a record, which its
             # id makes recognisable: at least once holds all the same.
             log.warning("this broker knows no idempotent producers: an answer that is lost repeats records")
-            await self._start(idempotent=False)
+            self._idempotent = False
+            self._producer = await self._started(idempotent=False)
         return self
 
-    async def _start(self, idempotent: bool) -> None:
-        self._producer = AIOKafkaProducer(
+    async def _started(self, idempotent: bool) -> Any:
+        producer = AIOKafkaProducer(
             acks="all",
             enable_idempotence=idempotent,
             max_batch_size=BATCH_BYTES,
@@ -90,23 +112,39 @@ class BatchProducer:
             **aiokafka_arguments(self._settings),
         )
         try:
-            await self._producer.start()
+            await producer.start()
         except UnknownError:
-            await self._producer.stop()
+            await producer.stop()
             raise
         except (KafkaError, OSError) as error:
-            await self._producer.stop()
+            await producer.stop()
+            raise self._gone(error) from None
+        return producer
+
+    async def _renew(self) -> None:
+        """Go on with a new producer, whose sequences are whole."""
+        self._broken = False
+        if self._idempotent:
+            old, self._producer = self._producer, await self._started(idempotent=True)
+            await self._stop(old)
+
+    async def _stop(self, producer: Any) -> None:
+        """What is still under way was not acknowledged to anybody: do not wait for it longer than for a wave."""
+        try:
+            await asyncio.wait_for(producer.stop(), self._timeout)
+        except (KafkaError, OSError, TimeoutError) as error:
             raise self._gone(error) from None
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # What is still under way was not acknowledged to anybody: do not wait for it longer than for a wave.
-        try:
-            await asyncio.wait_for(self._producer.stop(), self._timeout)
-        except (KafkaError, OSError, TimeoutError) as stopped:
-            if error is None:
-                raise self._gone(stopped) from None
+        for producer in (self._producer, self._plain):
+            try:
+                if producer is not None:
+                    await self._stop(producer)
+            except ComplianceError:
+                if error is None:
+                    raise
 
     async def partitions(self, topic: str) -> int:
         """How many partitions a topic has, as last learnt."""
@@ -143,6 +181,8 @@ class BatchProducer:
             if isinstance(result, BaseException):
                 raise result if isinstance(result, ComplianceError | asyncio.CancelledError) else self._failed(result)
             large |= result
+        if self._broken:
+            await self._renew()
         if large:
             raise TooLarge(frozenset(large))
 
@@ -165,24 +205,33 @@ class BatchProducer:
     async def _send_line(self, place: tuple[str, int], line: list[_Filled], items: Sequence[Out]) -> set[int]:
         """Send the batches of one partition; the positions of those that are too large."""
         large: set[int] = set()
-        for filled in await self._refused(place, line):
-            if len(filled.indices) == 1:
-                large.update(filled.indices)
-                continue
-            alone = [self._fill(items, [index])[0] for index in filled.indices]
-            large.update(index for one in await self._refused(place, alone) for index in one.indices)
+        for left in await self._left(self._producer, place, line):
+            self._broken = True
+            async with self._making:  # lines of several partitions may come to this at once
+                self._plain = self._plain or await self._started(idempotent=False)
+            refused = [left.filled]
+            if not left.refused:
+                again = self._fill(items, left.filled.indices)
+                refused = [one.filled for one in await self._left(self._plain, place, again)]
+            for filled in refused:
+                if len(filled.indices) == 1:
+                    large.update(filled.indices)
+                    continue
+                alone = [self._fill(items, [index])[0] for index in filled.indices]
+                for one in await self._left(self._plain, place, alone):
+                    large.update(one.filled.indices)
         return large
 
-    async def _refused(self, place: tuple[str, int], line: list[_Filled]) -> list[_Filled]:
-        """Send the batches of one partition; those that are larger than it takes."""
+    async def _left(self, producer: Any, place: tuple[str, int], line: list[_Filled]) -> list[_Left]:
+        """Send the batches of one partition; those that were not taken, in order, the first of them refused."""
         topic, partition = place
-        refused = []
+        left: list[_Left] = []
         waiting = []
         for filled in line:
             filled.batch.close()
             try:
                 async with asyncio.timeout(self._timeout):
-                    waiting.append((filled, await self._producer.send_batch(filled.batch, topic, partition=partition)))
+                    waiting.append((filled, await producer.send_batch(filled.batch, topic, partition=partition)))
             except (KafkaError, OSError, TimeoutError, AssertionError) as error:
                 raise self._failed(error, topic) from None
         for filled, future in waiting:
@@ -190,10 +239,12 @@ class BatchProducer:
                 async with asyncio.timeout(self._timeout):
                     await future
             except (MessageSizeTooLargeError, RecordListTooLargeError):
-                refused.append(filled)
+                left.append(_Left(filled, refused=True))
             except (KafkaError, OSError, TimeoutError) as error:
-                raise self._failed(error, topic) from None
-        return refused
+                if not (left and isinstance(error, OutOfOrderSequenceNumber)):
+                    raise self._failed(error, topic) from None
+                left.append(_Left(filled, refused=False))
+        return left
 
     def _failed(self, error: BaseException, topic: str = "") -> ComplianceError:
         where = f" to {topic}" if topic else ""

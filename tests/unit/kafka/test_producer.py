@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, OutOfOrderSequenceNumber
 
 from streams.errors import DeliveryError
 from streams.kafka.producer import BATCH_BYTES, BatchProducer, Out, TooLarge, partition_of
@@ -32,12 +32,29 @@ class Batch:
 
 
 class Broker:
-    """What `AIOKafkaProducer` does with batches: takes them, or refuses those that are too large or for one topic."""
+    """What `AIOKafkaProducer` does with batches: takes them, or refuses those that are too large or for one topic.
 
-    def __init__(self, failing: str = "", limit: int = LIMIT) -> None:
+    With sequences nothing is taken in a partition behind a refusal.
+    """
+
+    def __init__(self, failing: str = "", limit: int = LIMIT, sequenced: bool = True) -> None:
         self.taken: list[tuple[str, int, list[bytes]]] = []
+        self.started: list[bool] = []
+        self.stopped = 0
         self._failing = failing
         self._limit = limit
+        self._sequenced = sequenced
+        self._broken: set[tuple[str, int]] = set()
+
+    def another(self, sequenced: bool) -> Broker:
+        """Another producer to the same broker."""
+        made = Broker(self._failing, self._limit, sequenced)
+        made.taken = self.taken
+        self.started.append(sequenced)
+        return made
+
+    async def stop(self) -> None:
+        self.stopped += 1
 
     def create_batch(self) -> Batch:
         return Batch()
@@ -49,19 +66,40 @@ class Broker:
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if topic == self._failing:
             answer.set_exception(KafkaConnectionError())
+        elif (topic, partition) in self._broken:
+            answer.set_exception(OutOfOrderSequenceNumber())
         elif batch.size > self._limit:
             answer.set_exception(MessageSizeTooLargeError())
+            if self._sequenced:
+                self._broken.add((topic, partition))
         else:
             self.taken.append((topic, partition, batch.values))
             answer.set_result(None)
         return answer
 
 
-def deliver(broker: Broker, items: list[Out]) -> None:
-    producer = BatchProducer(KafkaSettings(), timeout=5)
-    client: Any = broker
-    producer._producer = client
-    asyncio.run(producer.deliver(items))
+def deliver(broker: Broker, *waves: list[Out]) -> set[int]:
+    """Deliver some waves; what was too large of the last one."""
+    producer: Any = BatchProducer(KafkaSettings(), timeout=5)
+    producer._producer = broker
+
+    async def started(idempotent: bool) -> Broker:
+        await asyncio.sleep(0)
+        return broker.another(idempotent)
+
+    producer._started = started
+
+    async def run() -> set[int]:
+        large: set[int] = set()
+        for wave in waves:
+            try:
+                await producer.deliver(wave)
+                large = set()
+            except TooLarge as error:
+                large = set(error.indices)
+        return large
+
+    return asyncio.run(run())
 
 
 def test_records_of_one_partition_stay_in_order() -> None:
@@ -75,10 +113,34 @@ def test_records_of_one_partition_stay_in_order() -> None:
 
 def test_of_a_batch_that_is_refused_as_a_whole_only_the_records_that_are_too_large_by_themselves_are_named() -> None:
     broker = Broker(limit=10)
-    with pytest.raises(TooLarge) as caught:
-        deliver(broker, [Out("t", 0, b"k", value) for value in (b"small", b"far too large", b"short", b"tiny")])
-    assert caught.value.indices == {1}
+    wave = [Out("t", 0, b"k", value) for value in (b"small", b"far too large", b"short", b"tiny")]
+    assert deliver(broker, wave) == {1}
     assert broker.taken == [("t", 0, [b"small"]), ("t", 0, [b"short"]), ("t", 0, [b"tiny"])]
+
+
+def test_behind_a_refusal_all_else_is_delivered_in_order_and_the_next_wave_by_a_new_producer() -> None:
+    broker = Broker(limit=700_000)
+    wave = [
+        Out("t", 0, b"k", bytes([i]) * size) for i, size in enumerate([500_000, 750_000, 300_000, 300_000, 200_000])
+    ]
+    assert deliver(Broker(limit=700_000), wave) == {1}
+    assert deliver(broker, wave, [Out("t", 0, b"k", b"next")]) == set()
+    assert [value[0] for _, _, values in broker.taken for value in values] == [0, 2, 3, 4, b"n"[0]]
+    assert broker.started == [False, True], "one without sequences, then a new one with them"
+    assert broker.stopped == 1
+
+
+def test_refusals_in_many_partitions_share_one_producer_without_sequences() -> None:
+    broker = Broker(limit=10)
+    assert deliver(broker, [Out("t", i % 4, b"k", b"x" * (20 if i < 4 else 1)) for i in range(8)]) == {0, 1, 2, 3}
+    assert broker.started == [False, True]
+
+
+def test_a_broken_sequence_that_no_refusal_explains_fails_the_wave() -> None:
+    broker = Broker()
+    broker._broken.add(("t", 0))
+    with pytest.raises(DeliveryError, match="OutOfOrderSequenceNumber"):
+        deliver(broker, [Out("t", 0, b"k", b"1")])
 
 
 def test_without_a_partition_the_key_decides_as_kafkas_own_clients_do() -> None:
@@ -105,9 +167,7 @@ def test_a_wave_larger_than_a_batch_goes_in_several() -> None:
 def test_one_too_large_is_named_alone_and_the_rest_is_delivered() -> None:
     broker = Broker()
     items = [Out("t", 0, b"k", b"small"), Out("t", 0, b"k", bytes(LIMIT + 1)), Out("t", 0, b"k", b"after")]
-    with pytest.raises(TooLarge) as caught:
-        deliver(broker, items)
-    assert caught.value.indices == {1}
+    assert deliver(broker, items) == {1}
     assert [values for _, _, values in broker.taken] == [[b"small"], [b"after"]]
 
 
