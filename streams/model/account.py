@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from typing import get_type_hints
 
 import msgspec
+from msgspec.structs import astuple
 
 from streams.model.event import StorageMode
 
@@ -57,45 +59,65 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     business_associate: bool = False
 
 
+_FIELDS = get_type_hints(Account)
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(tuple[*list(_FIELDS.values())[1:]]).decode  # type: ignore[misc]  # made from a list
+AT_HAND = 16_384
+
+
 class Accounts(Mapping[str, Account]):
     """The accounts by id. Changed between batches only (`put`), so a batch sees one snapshot.
 
+    A million of them are held, so they are held packed, in about 250 bytes each; a bounded number is at hand as well.
     `default` is the mode of an account that nobody has set: the most protective that a deployment can live with.
     """
 
     def __init__(self, accounts: Mapping[str, Account] | None = None, default: StorageMode = StorageMode.NO_STORAGE):
-        self._accounts: dict[str, Account] = dict(accounts or {})
+        self._packed: dict[str, bytes] = {}
+        self._at_hand: dict[str, Account] = {}
         self._facts: dict[tuple[str, str | None, StorageMode | None], Facts] = {}
         self.default = default
+        for account in (accounts or {}).values():
+            self.put(account)
 
     def __getitem__(self, account: str) -> Account:
-        return self._accounts[account]
+        found = self.find(account)
+        if found is None:
+            raise KeyError(account)
+        return found
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._accounts)
+        return iter(self._packed)
 
     def __len__(self) -> int:
-        return len(self._accounts)
+        return len(self._packed)
 
     def find(self, account: str) -> Account | None:
         """The account of this name, if it is known. It is asked for several times an event, and `get` is slow."""
-        return self._accounts.get(account)
+        found = self._at_hand.get(account)
+        if found is None and (packed := self._packed.get(account)) is not None:
+            if len(self._at_hand) >= AT_HAND:
+                self._at_hand.clear()
+            found = self._at_hand[account] = Account(account, *_unpack(packed))
+        return found
 
     def put(self, account: Account) -> bool:
         """Take a newer version of an account. True when it was taken.
 
         Of two records of one version the first holds, for every reader: who wrote the other one writes anew.
         """
-        known = self._accounts.get(account.account)
+        known = self.find(account.account)
         if known is not None and known.version >= account.version:
             return False
-        self._accounts[account.account] = account
+        self._packed[account.account] = _pack(astuple(account)[1:])
+        self._at_hand.pop(account.account, None)
         self._facts.clear()
         return True
 
     def forget(self, account: str) -> None:
         """Treat an account as unknown: it gets the default mode, and without a key nothing can be stored of it."""
-        if self._accounts.pop(account, None) is not None:
+        if self._packed.pop(account, None) is not None:
+            self._at_hand.pop(account, None)
             self._facts.clear()
 
     def facts(self, account: str, application: str | None, event_mode: StorageMode | None) -> Facts:
@@ -109,7 +131,7 @@ class Accounts(Mapping[str, Account]):
         return found
 
     def _make_facts(self, account: str, application: str | None, event_mode: StorageMode | None) -> Facts:
-        known = self._accounts.get(account)
+        known = self.find(account)
         modes = [known.mode if known else self.default]
         if event_mode is not None:
             modes.append(event_mode)

@@ -81,6 +81,23 @@ def test_a_change_of_an_account_is_seen_by_the_next_event() -> None:
     assert not accounts.facts("acme", None, None).known
 
 
+@given(st.builds(Account, version=st.integers(0, 2**62), updated_at=st.integers(0, 2**62)))
+def test_an_account_comes_back_as_it_was_put_in(account: Account) -> None:
+    accounts = Accounts()
+    accounts.put(account)
+    assert accounts.find(account.account) == accounts[account.account] == account
+    assert list(accounts) == [account.account]
+
+
+def test_every_one_of_more_accounts_than_are_at_hand_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.model.account.AT_HAND", 4)
+    accounts = Accounts({f"a{i}": Account(f"a{i}", version=i) for i in range(10)})
+    assert [accounts[f"a{i}"].version for i in range(10)] == list(range(10))
+    assert (len(accounts), accounts.find("other")) == (10, None)
+    with pytest.raises(KeyError):
+        accounts["other"]
+
+
 def test_a_conversation_keeps_its_key() -> None:
     assert record_key("acme", "c1") == record_key("acme", "c1")
     assert record_key("acme", None) == b"acme#0"
