@@ -35,7 +35,7 @@ PEERS: dict[str, tuple[str, float, tuple[str, ...]]] = {
     "Faust, our core": ("faust_core", 0.1, ()),
     "Quix Streams, our core": ("quix", 0.4, ()),
     "Bytewax, our core": ("bytewax", 1, ()),
-    "the same, collector spared": ("bytewax", 1, ("--spare-collector",)),
+    "Bytewax, collector spared": ("bytewax", 1, ("--spare-collector",)),
 }
 KEPT = {"STREAMS_JANITOR__PURGE": "false"}  # each contender reads what the one before has committed
 PLAIN_SHARE = 1 / 30

@@ -100,9 +100,17 @@ class Trial:
         return supervisor.pid
 
     def victims(self, supervisor: int) -> list[int]:
-        """The worker processes that a supervisor keeps."""
-        children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text(encoding="utf-8")
-        return [int(part) for part in children.split()]
+        """The worker processes that a supervisor keeps; waits while all of them pause before they start again."""
+        children = Path(f"/proc/{supervisor}/task/{supervisor}/children")
+        found: list[int] = []
+
+        def look() -> bool:
+            pause()
+            found[:] = map(int, children.read_text(encoding="utf-8").split())
+            return bool(found)
+
+        until(look, RECOVERY_SECONDS, "a worker's return", lambda: None)
+        return found
 
     def wait(self, seconds: float) -> None:
         """Let a moment go by, up to so long."""

@@ -26,7 +26,6 @@ from streams.vault.client import PrivateTransit, VaultClient
 from streams.vault.keyring import PublicKeys
 from streams.vault.sealing import StorageSealer
 from streams.vault.transit import TransitOpener
-from streams.worker.app import spare_collector
 from streams.worker.facts import FactTaker
 from streams.worker.outputs import Outputs
 from streams.worker.passing import Pass
@@ -47,6 +46,8 @@ class Core:
         counted = load_policies().counted_labels
         self._outputs = Outputs(self._topic, partition_counts(self.settings).__getitem__, counted, "peer")
         if spare:
+            from streams.worker.app import spare_collector  # with Faust behind it, which is not to weigh on the others
+
             spare_collector()
 
     def outs(self, records: Sequence[Record]) -> list[Out]:

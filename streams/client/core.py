@@ -82,6 +82,7 @@ class Core:
         self._problems: deque[Problem] = deque()
         self._told: dict[Reason, float] = {}
         self._failures = 0
+        self._stumbled_until = 0.0
         self._retry_at = 0.0
 
     # -- in the model call -------------------------------------------------------------------------------------------
@@ -130,6 +131,10 @@ class Core:
         """Whether modes and keys are known as of now: only then anything is sent."""
         return self.following.fresh(monotonic(), self.limits.follow_age)
 
+    def may_send(self, now: float) -> bool:
+        """Whether the pause behind the last failure is over."""
+        return now >= self._retry_at
+
     def pause(self, now: float) -> float:
         """Seconds for which the sender may sleep if nothing wakes it."""
         if self.buffer.waiting and self.ready:
@@ -141,7 +146,7 @@ class Core:
         for old in self.buffer.take_older(now - self.limits.max_age):
             self._end(old, Reason.EXPIRED, ComplianceError(f"waited longer than {self.limits.max_age:g} s"))
         room = self.limits.max_bytes // 2 - self.buffer.flying_bytes
-        if not self.ready or now < self._retry_at or room <= 0:
+        if not self.ready or not self.may_send(now) or room <= 0:
             return []
         going: list[Outgoing] = []
         waiting: list[Draft] = []
@@ -158,7 +163,7 @@ class Core:
 
     def _wait(self, failure: Failure) -> None:
         self.trouble(failure.reason, failure.error)
-        self._retry_at = monotonic() + 0.25
+        self._retry_at = max(self._stumbled_until, monotonic() + 0.25)
 
     def sent(self, done: Draft) -> None:
         """The broker has an event on all in-sync replicas."""
@@ -190,10 +195,10 @@ class Core:
         A thousand events that fail at once are one failure, not a thousand.
         """
         now = monotonic()
-        if now >= self._retry_at:
+        if now >= self._stumbled_until:
             self._failures += 1
             least, most = BACKOFF
-            self._retry_at = now + min(most, least * 2 ** min(self._failures, 10))
+            self._stumbled_until = self._retry_at = now + min(most, least * 2 ** min(self._failures, 10))
         self.trouble(reason, error)
 
     def trouble(self, reason: Reason, error: BaseException) -> None:

@@ -105,13 +105,20 @@ class SendLoop(_Loop):
         self._close()
 
     def _round(self) -> None:
-        if self._stumbled or self._is_overdue():
+        if self._failed_at_all() or self._is_overdue():
             self._give_up()
         while batch := self._core.next_batch(monotonic()):
             self._send(batch)
 
+    def _failed_at_all(self) -> bool:
+        """Whether the producer failed once; while the pause lasts it may still deliver what else it has."""
+        return self._stumbled and (not self._flying or self._core.may_send(monotonic()))
+
     def _is_overdue(self) -> bool:
-        oldest = next(iter(self._flying.values()), None)
+        try:
+            oldest = next(iter(self._flying.values()), None)
+        except RuntimeError:  # the producer's thread took one out at this very moment: it is not silent
+            return False
         return oldest is not None and monotonic() - oldest[0] >= OVERDUE_SECONDS
 
     def _give_up(self) -> None:
@@ -126,7 +133,7 @@ class SendLoop(_Loop):
                 given_up.append(self._flying.popitem()[1][1])
         producer, self._producer, self._stumbled = self._producer, None, False
         if given_up:
-            self._core.failed([out.draft for out in given_up], BrokerUnavailable("no answer in time"))
+            self._core.failed([out.draft for out in given_up], BrokerUnavailable("its producer was given up"))
         if producer is not None:
             abandon(producer)
 

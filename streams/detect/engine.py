@@ -27,6 +27,7 @@ WHOLE = 200_000  # characters of one message that are judged whole; of a longer 
 HEAD, TAIL = 150_000, 50_000
 MOST_FINDINGS = 64
 EVASION = INDEX["evasion"]
+NORMALISE = "normalise/2"  # named in findings of evasion
 DISGUISED_FROM = 50  # a disguise that hid a label of at least this score, not found as the text stands, is an evasion
 
 
@@ -94,7 +95,7 @@ class DetectorSet:
             hidden = [finding for place, finding in strong.items() if place not in seen]
             if text.disguised and hidden:
                 worst = max(hidden, key=lambda f: f.score)
-                findings[text.owner].append(Finding(EVASION, worst.score, worst.spans, "normalise/1", "disguise"))
+                findings[text.owner].append(Finding(EVASION, worst.score, worst.spans, NORMALISE, "disguise"))
             seen.update(strong)
 
     @staticmethod

@@ -1,6 +1,7 @@
 """Personal data: e-mail, phone, payment card, identity and account numbers, IP addresses. A trait, not a violation.
 
-The scan finds which kinds a text may hold; Python checks their shape and check digits. Sources of the rules: Luhn
+The scan finds which kinds a text may hold; Python checks their shape and check digits. Digits
+are those of ASCII, to which full-width ones were folded. Sources of the rules: Luhn
 (ISO/IEC 7812-1), IBAN mod 97 (ISO 13616), resident identity number check digit (GB 11643), SSN areas never issued
 (000, 666, 900–999).
 """
@@ -69,55 +70,55 @@ class _Kind(NamedTuple):
 
 
 _KINDS = (
-    _Kind("email", 95, "@", re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[a-z]{2,24}"), _any),
+    _Kind("email", 95, "@", re.compile(r"(?<![\w.+-])[\w.+-]+@(?:[\w-]{1,63}\.){1,5}[a-z]{2,24}"), _any),
     _Kind(
         "resident_number",
         95,
         r"[1-9][0-9]{16}[0-9x]",
-        re.compile(r"(?<![\dx])[1-9]\d{16}[\dx](?![\dx])"),
+        re.compile(r"(?<![\dx])[1-9][0-9]{16}[0-9x](?![\dx])"),
         resident_number,
     ),
     _Kind(
         "payment_card",
         95,
         r"[0-9](?:[ \-]?[0-9]){12}",
-        re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])"),
+        re.compile(r"(?<![\d-])[0-9](?:[ -]?[0-9]){12,18}(?![\d-])"),
         luhn,
     ),
     _Kind(
         "iban",
         90,
         r"[a-z]{2}[0-9]{2}(?: ?[a-z0-9]{4}){2}",
-        re.compile(r"(?<!\w)[a-z]{2}\d{2}(?: ?[a-z0-9]{4}){2,7}(?: ?[a-z0-9]{1,4})?(?!\w)"),
+        re.compile(r"(?<!\w)[a-z]{2}[0-9]{2}(?: ?[a-z0-9]{4}){2,7}(?: ?[a-z0-9]{1,4})?(?!\w)"),
         _iban,
     ),
-    _Kind("ssn", 85, r"[0-9]{3}-[0-9]{2}-[0-9]{4}", re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"), _ssn),
+    _Kind("ssn", 85, r"[0-9]{3}-[0-9]{2}-[0-9]{4}", re.compile(r"(?<![\d-])[0-9]{3}-[0-9]{2}-[0-9]{4}(?![\d-])"), _ssn),
     _Kind(
         "mobile_cn",
         80,
         r"1[3-9][0-9](?:[ \-]?[0-9]{4}){2}",
-        re.compile(r"(?<![\d.-])(?:\+?86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}(?![\d-])"),
+        re.compile(r"(?<![\d.-])(?:\+?86[ -]?)?1[3-9][0-9](?:[ -]?[0-9]{4}){2}(?![\d-])"),
         _any,
     ),
     _Kind(
         "phone",
         70,
         r"\+[0-9]{1,3}[ .\-]?\(?[0-9]",
-        re.compile(r"(?<![\w.-])(?:\+\d{1,3}[ .-]?)(?:\(?\d{1,4}\)?[ .-]?){2,5}\d(?![\w-])"),
+        re.compile(r"(?<![\w.-])(?:\+[0-9]{1,3}[ .-]?)(?:\(?[0-9]{1,4}\)?[ .-]?){2,5}[0-9](?![\w-])"),
         _phone,
     ),
     _Kind(
         "phone_us",
         70,
         r"[2-9][0-9]{2}\)?[ .\-][0-9]{3}[ .\-][0-9]{4}",
-        re.compile(r"(?<![\w.-])\(?[2-9]\d{2}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"),
+        re.compile(r"(?<![\w.-])\(?[2-9][0-9]{2}\)?[ .-][0-9]{3}[ .-][0-9]{4}(?![\w-])"),
         _any,
     ),
     _Kind(
         "ip_address",
         60,
         r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
-        re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"),
+        re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w.])"),
         _address,
     ),
 )
@@ -133,6 +134,7 @@ class PersonalDataDetector:
     patterns: Sequence[Pattern] = tuple(Pattern(kind.name, kind.sign) for kind in _KINDS)
     examples: Sequence[Example] = (
         Example("write to jo.doe@example.org today", fires=("personal_data",)),
+        Example("." * 70 + "jo@example.org", fires=("personal_data",)),
         Example("the number is 4111 1111 1111 1111.", fires=("personal_data",)),
         Example("order 4111 1111 1111 1112 is late", silent=("personal_data",)),
         Example("call +44 20 7946 0958 tomorrow", fires=("personal_data",)),

@@ -78,7 +78,10 @@ class _Left(NamedTuple):
 
 
 class BatchProducer:
-    """Delivers waves with acks=all, idempotently. An asynchronous context manager, for one event loop."""
+    """Delivers waves with acks=all, one at a time; idempotently, but for what a refusal left behind.
+
+    An asynchronous context manager, for one event loop.
+    """
 
     def __init__(self, settings: KafkaSettings, timeout: float = 30.0) -> None:
         self._settings = settings
@@ -86,6 +89,7 @@ class BatchProducer:
         self._producer: Any = None
         self._plain: Any = None  # without sequences; made when it is needed
         self._making = asyncio.Lock()
+        self._turn = asyncio.Lock()
         self._idempotent = True
         self._broken = False  # a sequence is
         self._partitions: dict[str, int] = {}
@@ -112,20 +116,25 @@ class BatchProducer:
             **aiokafka_arguments(self._settings),
         )
         try:
-            await producer.start()
+            async with asyncio.timeout(self._timeout):
+                await producer.start()
         except UnknownError:
             await producer.stop()
             raise
-        except (KafkaError, OSError) as error:
+        except (KafkaError, OSError, TimeoutError) as error:
             await producer.stop()
             raise self._gone(error) from None
         return producer
 
     async def _renew(self) -> None:
         """Go on with a new producer, whose sequences are whole."""
-        self._broken = False
         if self._idempotent:
-            old, self._producer = self._producer, await self._started(idempotent=True)
+            try:
+                made = await self._started(idempotent=True)
+            except UnknownError as error:
+                raise self._gone(error) from None
+            old, self._producer = self._producer, made
+            self._broken = False
             await self._stop(old)
 
     async def _stop(self, producer: Any) -> None:
@@ -162,8 +171,12 @@ class BatchProducer:
         `TooLarge` names those that never will be taken, once all others are delivered; `DeliveryError` that nobody
         knows what was delivered: deliver all again, or stop.
         """
-        if not items:
-            return
+        async with self._turn:
+            if self._broken:
+                await self._renew()
+            await self._deliver(items)
+
+    async def _deliver(self, items: Sequence[Out]) -> None:
         grouped: dict[tuple[str, int], list[int]] = {}
         last_topic, last_partition, line = "", -1, list[int]()
         for index, item in enumerate(items):
@@ -181,8 +194,6 @@ class BatchProducer:
             if isinstance(result, BaseException):
                 raise result if isinstance(result, ComplianceError | asyncio.CancelledError) else self._failed(result)
             large |= result
-        if self._broken:
-            await self._renew()
         if large:
             raise TooLarge(frozenset(large))
 
@@ -206,7 +217,6 @@ class BatchProducer:
         """Send the batches of one partition; the positions of those that are too large."""
         large: set[int] = set()
         for left in await self._left(self._producer, place, line):
-            self._broken = True
             async with self._making:  # lines of several partitions may come to this at once
                 self._plain = self._plain or await self._started(idempotent=False)
             refused = [left.filled]
@@ -239,6 +249,7 @@ class BatchProducer:
                 async with asyncio.timeout(self._timeout):
                     await future
             except (MessageSizeTooLargeError, RecordListTooLargeError):
+                self._broken = self._broken or (self._idempotent and producer is self._producer)
                 left.append(_Left(filled, refused=True))
             except (KafkaError, OSError, TimeoutError) as error:
                 if not (left and isinstance(error, OutOfOrderSequenceNumber)):

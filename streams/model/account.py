@@ -93,7 +93,10 @@ class Accounts(Mapping[str, Account]):
         return len(self._packed)
 
     def find(self, account: str) -> Account | None:
-        """The account of this name, if it is known. It is asked for several times an event, and `get` is slow."""
+        """The account of this name, if it is known. It is asked for several times an event, and `get` is slow.
+
+        Like `put` it changes what is at hand: threads need a lock around both.
+        """
         found = self._at_hand.get(account)
         if found is None and (packed := self._packed.get(account)) is not None:
             if len(self._at_hand) >= AT_HAND:

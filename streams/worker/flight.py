@@ -22,8 +22,8 @@ __all__ = ["Flight", "Landing", "Sink"]
 class Sink(Protocol):
     """Where records go. `deliver` returns once all in-sync replicas have them.
 
-    It raises `TooLarge` naming the positions that no retry will get through, before anything else of the wave is
-    known to be delivered, or `DependencyError`. The caller acknowledges nothing before it returns.
+    It raises `TooLarge` naming the positions that no retry will get through, once all others are delivered, or
+    `DependencyError`. The caller acknowledges nothing before it returns.
     """
 
     async def deliver(self, items: Sequence[Out]) -> None:

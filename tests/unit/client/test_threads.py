@@ -117,9 +117,40 @@ def test_after_one_failure_nothing_waits_for_what_the_producer_still_has(
     assert core.statistics().sent == 3
 
 
+def test_what_else_a_failed_producer_has_may_be_delivered_while_the_pause_lasts(
+    make_core: MakeCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One event that the broker never takes must not cut off all others again and again."""
+    core = make_core()
+    first = _Falling()
+    loop = _with_producers(core, [first, _Producer(True)], monkeypatch)
+    for _ in range(2):
+        core.record((), {"account": "acme", "prompt": "hello"})
+    loop._round()
+    loop._round()
+    assert not first.forced, "the pause lasts: it is not left"
+    (_, flying) = next(iter(loop._flying.values()))
+    loop._sent(flying, None)
+    assert (core.statistics().sent, core.buffer.waiting, core.buffer.flying) == (1, 1, 0)
+    loop._round()
+    assert first.forced, "it has nothing more"
+
+
 def test_many_events_that_fail_at_once_are_one_failure(make_core: MakeCore) -> None:
     """The pause before the next attempt grows with each attempt, not with each event."""
     core = make_core()
     for _ in range(50):
         core.stumbled(Reason.BROKER, KafkaTimeoutError())
     assert core._retry_at - monotonic() < 0.5
+
+
+def test_an_event_that_waits_for_a_key_does_not_keep_the_pause_from_growing(make_core: MakeCore) -> None:
+    core = make_core()
+    pauses = []
+    for _ in range(4):
+        core._stumbled_until = 0.0
+        core._retry_at = monotonic() + 0.25
+        core.stumbled(Reason.BROKER, KafkaTimeoutError())
+        pauses.append(core._retry_at - monotonic())
+    assert pauses == sorted(pauses)
+    assert pauses[3] > 2 * pauses[1]
