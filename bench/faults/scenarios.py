@@ -51,12 +51,16 @@ class Scenario(NamedTuple):
 
 
 def kill_workers(trial: Trial, kafka: Brokers, turns: int) -> Verdict:
-    """kill -9 of one of two workers at random moments."""
-    supervisor = trial.workers(2)
+    """kill -9 of one of two workers at random moments; it starts again at once, and is ready before the next turn."""
+    workers = [trial.processes.start("worker", "--index", str(index)) for index in range(2)]
     for _ in range(turns):
+        for index in range(2):
+            trial.ready(index)
         trial.wait(3)
+        index = trial.choose.randrange(2)
         ends, since = trial.ends(), time.monotonic()
-        os.kill(trial.choose.choice(trial.victims(supervisor)), signal.SIGKILL)
+        trial.processes.end(workers[index], signal.SIGKILL)
+        workers[index] = trial.processes.start("worker", "--index", str(index))
         trial.recover(since, ends)
     return trial.finish()
 

@@ -96,21 +96,17 @@ class Trial:
         """Start a supervisor of workers, and wait until all are ready; its process id."""
         supervisor = self.deployment.worker("--workers", str(count))
         for index in range(1, count):
-            self.processes.until_served(self.deployment.page(index, "readyz"), START_SECONDS, "the worker's start")
+            self.ready(index)
         return supervisor.pid
 
     def victims(self, supervisor: int) -> list[int]:
-        """The worker processes that a supervisor keeps; waits while all of them pause before they start again."""
-        children = Path(f"/proc/{supervisor}/task/{supervisor}/children")
-        found: list[int] = []
+        """The worker processes that a supervisor keeps."""
+        children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text(encoding="utf-8")
+        return [int(part) for part in children.split()]
 
-        def look() -> bool:
-            pause()
-            found[:] = map(int, children.read_text(encoding="utf-8").split())
-            return bool(found)
-
-        until(look, RECOVERY_SECONDS, "a worker's return", lambda: None)
-        return found
+    def ready(self, index: int) -> None:
+        """Wait until a worker is ready."""
+        self.processes.until_served(self.deployment.page(index, "readyz"), START_SECONDS, "the worker's start")
 
     def wait(self, seconds: float) -> None:
         """Let a moment go by, up to so long."""
