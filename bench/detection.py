@@ -1,6 +1,7 @@
 """What the detectors say of labelled texts, in counts alone: no text is ever printed.
 
     python -m bench.detection --data FOLDER        *.jsonl.gz with {"text", "source", "lang", "unsafe"} in each line
+    python -m bench.detection --data FOLDER --cost what detection costs of each source, in µs of CPU
 
 A text is flagged when some category scores 70 or more. Texts whose `unsafe` is null are counted apart.
 """
@@ -14,16 +15,19 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from statistics import median
+from time import process_time
 from typing import Any, NamedTuple
 
 from bench.load import rows
 from streams.detect import load_detectors
 from streams.model import CATEGORY_AREA, INDEX, Content, Message, Role
 
-__all__ = ["FLAGGED_FROM", "Tally", "tally"]
+__all__ = ["FLAGGED_FROM", "Cost", "Tally", "costs", "tally"]
 
 FLAGGED_FROM = 70
 BATCH = 512
+MOST = 1_000  # texts of a source whose cost is measured
 _CATEGORIES = [(category, INDEX[category]) for category in CATEGORY_AREA]
 
 
@@ -49,6 +53,45 @@ def tally(lines: Iterator[dict[str, Any]]) -> Tally:
             found.flagged[place] += bool(above)
             found.categories.update((category, unsafe) for category in above)
     return found
+
+
+class Cost(NamedTuple):
+    """Texts of a source, their mean length in characters, and µs of CPU that one takes (the median of three turns)."""
+
+    source: str
+    texts: int
+    characters: float
+    microseconds: float
+
+
+def costs(lines: Iterator[dict[str, Any]], most: int = MOST) -> list[Cost]:
+    """What detection costs of each source, of which the first `most` texts are taken."""
+    detectors = load_detectors()
+    taken: dict[str, list[Content]] = defaultdict(list)
+    for row in lines:
+        some = taken[str(row.get("source"))]
+        if len(some) < most:
+            some.append(Content((Message(Role.USER, str(row["text"])),)))
+    found = []
+    for source, contents in sorted(taken.items()):
+        turns = []
+        for _ in range(3):
+            started = process_time()
+            detectors.detect(contents)
+            turns.append((process_time() - started) / len(contents) * 1e6)
+        characters = sum(len(content) for content in contents) / len(contents)
+        found.append(Cost(source, len(contents), round(characters, 1), round(median(turns), 1)))
+    return found
+
+
+def cost_table(found: list[Cost]) -> str:
+    """The same for people."""
+    lines = ["| source | texts | characters each | µs each | µs for 500 characters |", "|---|---|---|---|---|"]
+    return "\n".join(lines + [
+        f"| {one.source} | {one.texts:,} | {one.characters:,.0f} | {one.microseconds:,.1f} "
+        f"| {one.microseconds / max(1, one.characters) * 500:,.0f} |"
+        for one in found
+    ])  # fmt: skip
 
 
 def as_json(found: Tally) -> dict[str, Any]:
@@ -95,7 +138,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--cost", action="store_true", help="µs of CPU by source, in place of counts")
     chosen = parser.parse_args()
+    if chosen.cost and (found := costs(rows(chosen.data))):
+        print(json.dumps([one._asdict() for one in found]) if chosen.json else cost_table(found))
+        return 0
     told = as_json(tally(rows(chosen.data)))
     if not told["sources"]:
         sys.exit(f"no texts (*.jsonl.gz) in {chosen.data}")

@@ -155,7 +155,9 @@ def measure(number: int, rounds: int, only: Sequence[str] = ()) -> dict[str, lis
     for turn in range(rounds):
         with deploy(PARTITIONS, {ACCOUNT: StorageMode.STANDARD}, KEPT) as deployment:
             fill(deployment, number)
-            for name, run in _contenders(deployment, number).items():
+            contenders = list(_contenders(deployment, number).items())
+            first = turn * len(contenders) // rounds  # who runs right behind the filling changes from round to round
+            for name, run in contenders[first:] + contenders[:first]:
                 if name == OURS or not only or name in only:
                     print(f"round {turn + 1} of {rounds}: {name}", file=sys.stderr)
                     found.setdefault(name, []).append(run())

@@ -296,7 +296,7 @@ def _can_set(trial: Trial, account: str) -> bool:
 
 
 SCENARIOS: dict[str, Scenario] = {
-    "kill": Scenario("kill -9 of a worker at random moments", 50, 12, kill_workers),
+    "kill": Scenario("kill -9 of a worker at random moments", 50, 10, kill_workers),
     "zombie": Scenario("a worker stopped past its session, then woken", 5, 15, stop_and_go_on),
     "storm": Scenario("workers come and go without a pause", 20, 6, rebalance_storm),
     "broker": Scenario("the broker killed and restarted", 3, 25, restart_broker),

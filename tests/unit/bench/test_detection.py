@@ -29,4 +29,8 @@ def test_counts_by_source_and_category_and_never_a_text(tmp_path: Path) -> None:
     }
     table = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert "| malware | 1 | 0 |" in table.stdout
-    assert SECRET not in told.stdout + told.stderr + table.stdout + table.stderr
+    cost = subprocess.run([*command, "--cost", "--json"], capture_output=True, text=True, timeout=60, check=True)
+    (one,) = json.loads(cost.stdout)
+    assert (one["source"], one["texts"]) == ("made", 3)
+    assert one["microseconds"] > 0
+    assert SECRET not in told.stdout + told.stderr + table.stdout + table.stderr + cost.stdout + cost.stderr
