@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import time
 from collections.abc import Coroutine, Sequence
@@ -82,6 +83,7 @@ class Worker:
         self._name = f"{settings.worker.group}-{index}"
         self._stop = asyncio.Event()
         self._fatal: ComplianceError | None = None
+        self._stuck = False  # Faust does not end
         self.progress = Progress(settings.worker.stall_seconds)
         self.health = Health(
             settings.worker.http_host,
@@ -106,6 +108,9 @@ class Worker:
                 await self._work()
         finally:
             await self.health.stop()
+        if self._stuck:  # all else is over and told; an orderly end would wait for what does not end
+            logging.shutdown()
+            os._exit(0 if self._fatal is None else self._fatal.exit_code)
         if self._fatal is not None:
             raise self._fatal
 
@@ -219,12 +224,17 @@ class Worker:
             log.error("not everything landed and was committed in time: what is uncommitted is done again")
 
     async def _leave(self, app: Any) -> None:
-        """Leave the group. Without an answer of Kafka's the worker goes all the same: its session ends by itself."""
-        try:
-            async with asyncio.timeout(LEAVE_SECONDS):
-                await app.stop()
-        except TimeoutError:
-            log.error("Kafka does not answer: the group will miss this worker when its session times out")
+        """Leave the group. Without an answer of Kafka's the worker goes all the same: its session ends by itself.
+
+        Faust may wait for ever then, and take no notice of being cancelled.
+        """
+        leaving = asyncio.ensure_future(app.stop())
+        done, _ = await asyncio.wait({leaving}, timeout=LEAVE_SECONDS)
+        if done:
+            leaving.result()
+            return
+        log.error("Kafka does not answer: the group will miss this worker when its session times out")
+        self._stuck = True
 
     def _make_app(self) -> Any:
         app = _App(loop=asyncio.get_running_loop(), **faust_settings(self._settings, self._index))
