@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -20,10 +21,8 @@ class _Deaf:
 
     async def stop(self) -> None:
         while not self.released.is_set():
-            try:
+            with suppress(asyncio.CancelledError):
                 await self.released.wait()
-            except asyncio.CancelledError:
-                continue
         self.stopped = True
 
 
