@@ -44,7 +44,7 @@ def tally(lines: Iterator[dict[str, Any]]) -> Tally:
     detectors = load_detectors()
     found = Tally(Counter(), Counter(), Counter())
     while batch := list(islice(lines, BATCH)):
-        detections = detectors.detect([Content((Message(Role.USER, str(row["text"])),)) for row in batch])
+        detections = detectors.detect([_prompt(row) for row in batch])
         for row, detection in zip(batch, detections, strict=True):
             unsafe = {True: "unsafe", False: "harmless"}.get(row.get("unsafe"), "unlabelled")  # type: ignore[arg-type]
             place = (str(row.get("source")), str(row.get("lang")), unsafe)
@@ -53,6 +53,12 @@ def tally(lines: Iterator[dict[str, Any]]) -> Tally:
             found.flagged[place] += bool(above)
             found.categories.update((category, unsafe) for category in above)
     return found
+
+
+def _prompt(row: dict[str, Any]) -> Content:
+    if "text" not in row:
+        raise ValueError("a line without a text")
+    return Content((Message(Role.USER, str(row["text"])),))
 
 
 class Cost(NamedTuple):
@@ -71,7 +77,7 @@ def costs(lines: Iterator[dict[str, Any]], most: int = MOST) -> list[Cost]:
     for row in lines:
         some = taken[str(row.get("source"))]
         if len(some) < most:
-            some.append(Content((Message(Role.USER, str(row["text"])),)))
+            some.append(_prompt(row))
     found = []
     for source, contents in sorted(taken.items()):
         turns = []
@@ -140,14 +146,28 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--cost", action="store_true", help="µs of CPU by source, in place of counts")
     chosen = parser.parse_args()
-    if chosen.cost and (found := costs(rows(chosen.data))):
-        print(json.dumps([one._asdict() for one in found]) if chosen.json else cost_table(found))
-        return 0
+    try:
+        told = _costs_told(chosen) if chosen.cost else _counts_told(chosen)
+    except (OSError, EOFError, ValueError) as error:  # of another form: the kind of mistake, never the text
+        sys.exit(f"{chosen.data} holds a file that is no gzipped JSON lines with a text each: {type(error).__name__}")
+    if told is None:
+        sys.exit(f"no texts (*.jsonl.gz) in {chosen.data}")
+    print(told)
+    return 0
+
+
+def _costs_told(chosen: argparse.Namespace) -> str | None:
+    found = costs(rows(chosen.data))
+    if not found:
+        return None
+    return json.dumps([one._asdict() for one in found]) if chosen.json else cost_table(found)
+
+
+def _counts_told(chosen: argparse.Namespace) -> str | None:
     told = as_json(tally(rows(chosen.data)))
     if not told["sources"]:
-        sys.exit(f"no texts (*.jsonl.gz) in {chosen.data}")
-    print(json.dumps(told) if chosen.json else markdown(told))
-    return 0
+        return None
+    return json.dumps(told) if chosen.json else markdown(told)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from streams.codec.remembered import Remembered
 from streams.codec.schemas import newest
 from streams.model import Metadata, Source
+from streams.model.remembered import Remembered
 
 __all__ = ["storage_aad", "transit_aad"]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from streams.codec.remembered import Bounded
 from streams.codec.varint import HIGHER, LOWEST, SMALL, TAKEN, long_of, number, read_long
 from streams.errors import SchemaError
+from streams.model.remembered import Bounded
 
 __all__ = ["Reader", "Reading", "Repeats", "Writer", "reader", "writer", "writer_of"]
 

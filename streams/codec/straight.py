@@ -14,7 +14,6 @@ from streams.codec.framing import HEADER
 from streams.codec.generated import Reading
 from streams.codec.identity import is_id
 from streams.codec.metadata import MANY, SIMULATED
-from streams.codec.remembered import Remembered
 from streams.codec.schemas import newest
 from streams.errors import SchemaError
 from streams.model import (
@@ -29,6 +28,7 @@ from streams.model import (
     StorageMode,
     TransitSealed,
 )
+from streams.model.remembered import Remembered
 
 __all__ = ["MANY_MESSAGES", "content_reader", "sealed_event_reader"]
 

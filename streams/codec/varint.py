@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from streams.codec.remembered import Bounded, Remembered
+from streams.model.remembered import Bounded, Remembered
 
 __all__ = ["HIGHER", "LOWEST", "SMALL", "TAKEN", "long_of", "number", "read_long"]
 

@@ -17,8 +17,8 @@ class Pattern(NamedTuple):
     It is compiled for UTF-8, lower-case text; `\\b` knows ASCII words. It must match at least one character, and should
     match few times: each match costs a Python call. A `context` pattern is scanned for only in texts where another
     pattern of its detector matches, so it may be frequent; if it names others (`beside`), its matches count only in
-    texts where one of those matches. A `composed` one is more than plain phrases: where a guard
-    can be made of it (`guards`), it is tried only in texts that hold a string which each of its matches needs.
+    texts where one of those matches. A `composed` one is more than plain phrases: where a guard can be made of it
+    (`guards`), it is tried only in texts that hold a string which each of its matches needs.
     """
 
     name: str

@@ -1,9 +1,8 @@
 """Personal data: e-mail, phone, payment card, identity and account numbers, IP addresses. A trait, not a violation.
 
-The scan finds which kinds a text may hold; Python checks their shape and check digits. Digits
-are those of ASCII, to which full-width ones were folded. Sources of the rules: Luhn
-(ISO/IEC 7812-1), IBAN mod 97 (ISO 13616), resident identity number check digit (GB 11643), SSN areas never issued
-(000, 666, 900–999).
+The scan finds which kinds a text may hold; Python checks their shape and check digits. Digits are those of ASCII, to
+which full-width ones were folded. Sources of the rules: Luhn (ISO/IEC 7812-1), IBAN mod 97 (ISO 13616), resident
+identity number check digit (GB 11643), SSN areas never issued (000, 666, 900–999).
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class _Stage:
         self.detectors = frozenset(named.detector for named in quick + behind)
         quick += [_Named(_GUARD, 0, text) for text in _joined(sorted(guards))]
         self._quick = _Database(quick, _Beside(wanted, quick) if context else None)
-        self._behind = _Database(behind, _Beside(wanted, behind) if context else None)
+        self._behind = _Database(behind)  # none of them is context
 
     def scan(self, texts: Sequence[Text]) -> None:
         held = self._quick.scan(texts)
@@ -122,7 +122,7 @@ def _joined(strings: Sequence[str]) -> list[str]:
 class _Database:
     """Compiled expressions; those `beside` others count where those matched. Each thread has a scratch of its own."""
 
-    def __init__(self, named: Sequence[_Named], beside: _Beside | None) -> None:
+    def __init__(self, named: Sequence[_Named], beside: _Beside | None = None) -> None:
         self._named = [(one.detector, one.number) for one in named]
         self._beside = beside
         self._database = database([one.expression.encode() for one in named]) if named else None
@@ -166,11 +166,8 @@ class _Database:
         beside = self._beside
         counting: frozenset[int] | None = None
         rest = iter(texts)
-        text, start, behind = (
-            texts[0],
-            0,
-            -1,
-        )  # of the text that hits are in now: itself, its bytes from start to behind
+        # Of the text that hits are in now: itself, its bytes from start to behind.
+        text, start, behind = texts[0], 0, -1
         for end, pattern in found:
             while end > behind:
                 text, start = next(rest), behind + 1

@@ -128,14 +128,13 @@ class BatchProducer:
 
     async def _renew(self) -> None:
         """Go on with a new producer, whose sequences are whole."""
-        if self._idempotent:
-            try:
-                made = await self._started(idempotent=True)
-            except UnknownError as error:
-                raise self._gone(error) from None
-            old, self._producer = self._producer, made
-            self._broken = False
-            await self._stop(old)
+        try:
+            made = await self._started(idempotent=True)
+        except UnknownError as error:
+            raise self._gone(error) from None
+        old, self._producer = self._producer, made
+        self._broken = False
+        await self._stop(old)
 
     async def _stop(self, producer: Any) -> None:
         """What is still under way was not acknowledged to anybody: do not wait for it longer than for a wave."""

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from streams.model.event import StorageMode
+from streams.model.remembered import Bounded
 
 __all__ = ["Account", "AccountState", "Accounts", "Facts"]
 
@@ -74,8 +75,8 @@ class Accounts(Mapping[str, Account]):
 
     def __init__(self, accounts: Mapping[str, Account] | None = None, default: StorageMode = StorageMode.NO_STORAGE):
         self._packed: dict[str, bytes] = {}
-        self._at_hand: dict[str, Account] = {}
-        self._facts: dict[tuple[str, str | None, StorageMode | None], Facts] = {}
+        self._at_hand: Bounded[str, Account] = Bounded(AT_HAND)
+        self._facts: Bounded[tuple[str, str | None, StorageMode | None], Facts] = Bounded()
         self.default = default
         for account in (accounts or {}).values():
             self.put(account)
@@ -99,9 +100,7 @@ class Accounts(Mapping[str, Account]):
         """
         found = self._at_hand.get(account)
         if found is None and (packed := self._packed.get(account)) is not None:
-            if len(self._at_hand) >= AT_HAND:
-                self._at_hand.clear()
-            found = self._at_hand[account] = Account(account, *_unpack(packed))
+            found = self._at_hand.keep(account, Account(account, *_unpack(packed)))
         return found
 
     def put(self, account: Account) -> bool:
@@ -128,9 +127,7 @@ class Accounts(Mapping[str, Account]):
         key = (account, application, event_mode)
         found = self._facts.get(key)
         if found is None:
-            if len(self._facts) > 65_536:
-                self._facts.clear()
-            found = self._facts[key] = self._make_facts(account, application, event_mode)
+            found = self._facts.keep(key, self._make_facts(account, application, event_mode))
         return found
 
     def _make_facts(self, account: str, application: str | None, event_mode: StorageMode | None) -> Facts:

@@ -181,11 +181,8 @@ def tell(topic: str, outcomes: Sequence[Outcome[Sealed]], missing: Sequence[Run]
         code = Code.LOG_START_AHEAD if run.disposition is Disposition.LOST else Code.OFFSET_HOLE
         metrics.REJECTED.labels(topic, code.value).inc(run.last - run.first + 1)
     for outcome in outcomes:
-        signal, decision = outcome.signal, outcome.decision
-        if signal is None or decision is None:
-            continue
-        if decision.matched or decision.unknown or signal.gaps or signal.meta.digested or not decision.complete:
-            _tell_decision(signal, decision)  # few events
+        if outcome.signal is not None and outcome.decision is not None:
+            _tell_decision(outcome.signal, outcome.decision)
     return ended
 
 

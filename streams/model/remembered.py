@@ -13,11 +13,15 @@ REMEMBERED = 65_536  # entries
 
 
 class Bounded(dict[K, V]):
-    """Put things in by `keep` alone."""
+    """Put things in by `keep` alone; it holds `most`."""
+
+    def __init__(self, most: int = REMEMBERED) -> None:
+        super().__init__()
+        self._most = most
 
     def keep(self, key: K, value: V) -> V:
         """Put in a value, and give it back."""
-        if len(self) >= REMEMBERED:
+        if len(self) >= self._most:
             self.clear()
         self[key] = value
         return value
