@@ -90,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.parts) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}")
+    if min(chosen.events, chosen.rounds, chosen.seconds, chosen.accounts, chosen.backlog) <= 0:
+        parser.error("all numbers must be above 0")
     found = {}
     try:
         for name in chosen.parts or PARTS:

@@ -61,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.names) - set(SCENARIOS):
         parser.error(f"no fault {', '.join(sorted(unknown))}: choose from {', '.join(SCENARIOS)}")
+    if (chosen.turns is not None and chosen.turns < 1) or chosen.rate <= 0:
+        parser.error("--turns and --rate must be above 0")
     rows = []
     try:
         for name in chosen.names or SCENARIOS:
